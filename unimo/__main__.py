@@ -1,0 +1,10 @@
+"""``python -m unimo <verb>``: see :mod:`unimo.cli`."""
+
+from __future__ import annotations
+
+import sys
+
+from unimo.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What the verbs that read a job share: its configuration, its run folder, its help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unimo.config import describe_parts, dump_config, load_config, read_yaml
+from unimo.config.job import JobConfig
+from unimo.errors import InputError
+from unimo.files import atomic_write, write_json
+
+
+def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig, Any]:
+    """A job and the options of its task, from yaml files and `--a.b value` overrides.
+
+    Raises:
+        InputError: unknown task, unknown keys, wrong types; names file and key.
+    """
+    from unimo.tasks import task_class
+
+    name = read_yaml(files, overrides).get("task")
+    if not isinstance(name, str):
+        raise InputError(f"{files[0] if files else 'job'}: no key `task`; it names what to train")
+    parts = load_config({"": JobConfig, "options": task_class(name).options_class}, files, overrides)
+    return parts[""], parts["options"]
+
+
+def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
+    """Train a job in its run folder, and describe the run beside it; returns the report."""
+    from unimo.runtime.environment import describe_environment
+    from unimo.tasks.assembly import assemble
+    from unimo.training.trainer import Trainer
+
+    folder = Path(job.output)
+    if not resume and (folder / "metrics.jsonl").exists():
+        raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
+    assembly = assemble(job, options, folder / "companions")
+    trainer = Trainer(job, assembly.task, assembly.model, assembly.companions)
+    with atomic_write(folder / "config.yaml") as stream:
+        stream.write(dump_config({"": job, "options": options}))
+    write_json(folder / "environment.json", describe_environment())
+    return trainer.train(resume)
+
+
+def job_help(argv: Sequence[str]) -> str:
+    """The keys of a job with their meaning; with `--config`, those of its task as well."""
+    parts: dict[str, type] = {"": JobConfig}
+    if "--config" in argv:
+        from unimo.tasks import task_class
+
+        files = [Path(word) for word in argv[argv.index("--config") + 1 :] if not word.startswith("-")]
+        parts["options"] = task_class(str(read_yaml(files, []).get("task"))).options_class
+    return describe_parts(parts)

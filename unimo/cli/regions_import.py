@@ -1,0 +1,48 @@
+"""`unimo regions import`: features that another detector made, into a region store.
+
+Example::
+
+    python -m unimo regions import --input trainval_36.tsv --output coco.regions --version vg-36
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SUMMARY = "bring features of another detector (bottom-up-attention TSV) into a store"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Files and their format."""
+
+    input: tuple[Path, ...]
+    """Feature files."""
+
+    output: Path
+    """Folder of the store; it appears complete or not at all."""
+
+    format: str = "bottom-up-attention"
+    """Format of the files: bottom-up-attention (base64 columns; 36 or 10 to 100 boxes)."""
+
+    version: str = "1"
+    """Version of the features, kept in the store and in every model trained from it."""
+
+
+def run(arguments: Arguments) -> int:
+    """Import, and print the count."""
+    
+    from unimo.regions.importers import import_features
+    from unimo.runtime.progress import progress_bar
+
+    with progress_bar("image") as bar:
+        count = import_features(
+            arguments.format,
+            list(arguments.input),
+            arguments.output,
+            arguments.version,
+            lambda done: bar.update(done - bar.n),
+        )
+    print(f"{arguments.output}: {count} images")
+    return 0

@@ -1,0 +1,151 @@
+"""What every training job says, whatever its task. The task's own settings stand beside it under `options`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from unimo.config.architecture import UnimoConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the records lie and how they become batches. Paths are relative to the working directory."""
+
+    train: str = ""
+    """File of the training records."""
+
+    evaluate: dict[str, str] = field(default_factory=dict)
+    """Split name -> file, for every split that is evaluated (dev, test, mismatched, ...)."""
+
+    regions: str = ""
+    """Region store of the images; empty for tasks on text alone."""
+
+    tokens_per_batch: int = 4096
+    """Positions (regions + tokens, padding included) of one batch over all processes; sequences of similar length
+    share a batch."""
+
+    max_examples_per_batch: int = 0
+    """Most records of a batch; 0 is no limit."""
+
+    max_text_length: int = 512
+    """Longest text in tokens, special tokens included; longer ones are cut, and how many is printed."""
+
+    max_regions: int = 101
+    """Most regions of an image, the whole image included."""
+
+    def __post_init__(self) -> None:
+        """Refuse budgets that hold nothing."""
+        for name in ("tokens_per_batch", "max_text_length", "max_regions"):
+            if getattr(self, name) < 3:
+                raise ValueError(f"{name}: {getattr(self, name)} is too small")
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """AdamW, its schedule and clipping. Defaults are the original's fine-tuning."""
+
+    learning_rate: float = 5e-5
+    """Peak learning rate."""
+
+    beta1: float = 0.9
+    """Decay of the first moment."""
+
+    beta2: float = 0.98
+    """Decay of the second moment (0.999 in the original's visual entailment script)."""
+
+    epsilon: float = 1e-6
+    """Added to the root of the second moment."""
+
+    epsilon_rescaled: bool = False
+    """False: epsilon is added before the bias correction (original); True: after it, as torch and Paddle do."""
+
+    weight_decay: float = 0.01
+    """Decoupled decay of matrices; layer normalisations and biases are left out (original's rule by name)."""
+
+    max_grad_norm: float = 1.0
+    """Gradients are scaled down to this global norm; 0 switches clipping off."""
+
+    schedule: Literal["linear_warmup_decay", "noam_decay", "scale_by_epoch_decay", "linear", "constant"] = "linear"
+    """`linear_warmup_decay`, `noam_decay` and `scale_by_epoch_decay` are the original's, first step at rate 0 and
+    jump at the end of the warm-up included; `linear` rises to the peak and falls to 0 without a jump."""
+
+    warmup_steps: int = 0
+    """Steps until the peak; 0 takes warmup_ratio."""
+
+    warmup_ratio: float = 0.06
+    """Share of all steps until the peak, where warmup_steps is 0."""
+
+    decay_epochs: tuple[int, ...] = (24, 32)
+    """`scale_by_epoch_decay`: epochs at which the rate is multiplied by decay_scale."""
+
+    decay_scale: float = 0.1
+    """`scale_by_epoch_decay`: factor at each of decay_epochs."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long to train, and what to keep."""
+
+    num_steps: int = 0
+    """Optimizer steps; 0 takes num_epochs."""
+
+    num_epochs: float = 0.0
+    """Passes over the training records, where num_steps is 0."""
+
+    gradient_accumulation_steps: int = 1
+    """Batches whose gradients are averaged into one step."""
+
+    seed: int = 1
+    """Of everything random in the run."""
+
+    log_every: int = 10
+    """Steps between lines in metrics.jsonl."""
+
+    evaluate_every: int = 0
+    """Steps between evaluations of all splits; 0 evaluates at the end only."""
+
+    save_every: int = 0
+    """Steps between checkpoints to resume from; 0 saves at the end only."""
+
+    keep_checkpoints: int = 2
+    """Checkpoints to keep, the latest ones; the best by best_metric is kept besides."""
+
+    best_metric: str = ""
+    """`split.metric` that decides which checkpoint is the best; empty takes the task's own choice on the first split."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts that cannot be."""
+        if self.num_steps < 0 or self.num_epochs < 0:
+            raise ValueError("num_steps and num_epochs: must not be negative")
+        if self.gradient_accumulation_steps < 1 or self.log_every < 1 or self.keep_checkpoints < 1:
+            raise ValueError("gradient_accumulation_steps, log_every and keep_checkpoints: at least 1")
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """One training job."""
+
+    task: str
+    """Which task: see `unimo train --help`."""
+
+    output: str
+    """Run folder: config.yaml, metrics.jsonl, checkpoints/, predictions/, report.json."""
+
+    tokenizer: str = ""
+    """Folder of a released dictionary, or of a saved tokenizer; empty takes the one beside init_from."""
+
+    init_from: str = ""
+    """Checkpoint folder to start from; empty starts from random weights."""
+
+    arch: UnimoConfig = field(default_factory=UnimoConfig)
+    """Sizes of the network; with init_from, the checkpoint's own sizes are used."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """Records and batches."""
+
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """AdamW and its schedule."""
+
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """Length of the run and what is kept."""

@@ -1,0 +1,1 @@
+"""Weights of other programs: their parameter names and ours."""

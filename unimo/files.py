@@ -1,0 +1,94 @@
+"""Files read with errors that name the place, and written so that a half-written file never has the final name."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from unimo.errors import InputError
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside ``path`` and move it into place when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that replaces ``path`` when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            retired = path.with_name(f".{path.name}.{os.getpid()}.old")
+            os.replace(path, retired)
+            os.replace(temporary, path)
+            shutil.rmtree(retired)
+        else:
+            os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically."""
+    with atomic_write(path) as stream:
+        json.dump(value, stream, indent=2, ensure_ascii=False)
+        stream.write("\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: the file is missing, not UTF-8 or not JSON; the message names file and line.
+    """
+    text = "".join(line for _, line in read_lines(path))
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError.at(path, f"not valid JSON: {error.msg}", error.lineno) from error
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield ``(line_number, line)`` of a UTF-8 file (`.gz` is unpacked), numbers counted from 1, line ends kept.
+
+    Raises:
+        InputError: the file is missing, empty or not UTF-8; the message names file and line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError.at(path, "no such file")
+    number = 0
+    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
+        try:
+            for number, raw in enumerate(stream, start=1):
+                yield number, raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError.at(path, f"not valid UTF-8 ({error.reason} at byte {error.start})", number) from error
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError.at(path, f"damaged gzip file ({error})", number) from error
+    if number == 0:
+        raise InputError.at(path, "the file is empty")

@@ -1,0 +1,16 @@
+"""The network."""
+
+from unimo.config.architecture import UnimoConfig
+from unimo.modeling.inputs import ModelInputs, attention_bias, attention_mask
+from unimo.modeling.model import DecodingState, Perturbations, UnimoModel, gather_rows
+
+__all__ = [
+    "DecodingState",
+    "ModelInputs",
+    "Perturbations",
+    "UnimoConfig",
+    "UnimoModel",
+    "attention_bias",
+    "attention_mask",
+    "gather_rows",
+]

@@ -1,0 +1,182 @@
+"""Embeddings and Transformer layers, with the original release's maths.
+
+Post-layer-normalisation, exact gelu, no token types, queries scaled after their bias. Query, key and value come from
+one matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor, nn
+
+from unimo.config.architecture import UnimoConfig
+from unimo.modeling.inputs import ModelInputs
+from unimo.modeling.linear import Linear
+
+
+def matrix_init(config: UnimoConfig) -> paddle.ParamAttr:
+    """Truncated normal, as the release initialises every embedding and matrix."""
+    return paddle.ParamAttr(initializer=nn.initializer.TruncatedNormal(std=config.initializer_range))
+
+
+def linear(config: UnimoConfig, in_size: int, out_size: int) -> Linear:
+    """A fully connected layer; the weight is [in, out] as in the release."""
+    return Linear(in_size, out_size, weight_attr=matrix_init(config))
+
+
+def layer_norm(config: UnimoConfig) -> nn.LayerNorm:
+    """Layer normalisation over the hidden width."""
+    return nn.LayerNorm(config.hidden_size, epsilon=config.layer_norm_epsilon)
+
+
+class TextEmbeddings(nn.Layer):
+    """Word + position (+ role + turn) embeddings, normalised, with dropout."""
+
+    def __init__(self, config: UnimoConfig) -> None:
+        super().__init__()
+        size, init = config.hidden_size, matrix_init(config)
+        self.words = nn.Embedding(config.vocab_size, size, weight_attr=init)
+        self.positions = nn.Embedding(config.max_position_embeddings, size, weight_attr=init)
+        self.roles = nn.Embedding(config.num_roles, size, weight_attr=init) if config.num_roles else None
+        self.turns = nn.Embedding(config.num_turns, size, weight_attr=init) if config.num_turns else None
+        self.norm = layer_norm(config)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, inputs: ModelInputs, perturbation: Tensor | None = None) -> Tensor:
+        """[B, T] ids -> [B, T, D]. ``perturbation`` [B, T, D] is added before the normalisation (VILLA)."""
+        assert inputs.input_ids is not None and inputs.position_ids is not None
+        summed = self.words(inputs.input_ids) + self.positions(inputs.position_ids)
+        if self.roles is not None and inputs.role_ids is not None:
+            summed = summed + self.roles(inputs.role_ids)
+        if self.turns is not None and inputs.turn_ids is not None:
+            summed = summed + self.turns(inputs.turn_ids)
+        if perturbation is not None:
+            summed = summed + perturbation
+        return self.dropout(self.norm(summed))
+
+
+class RegionEmbeddings(nn.Layer):
+    """Projected feature + projected location of each region, normalised, with dropout. No position embedding."""
+
+    def __init__(self, config: UnimoConfig) -> None:
+        super().__init__()
+        self.features = linear(config, config.image_embedding_size, config.hidden_size)
+        self.locations = linear(config, 5, config.hidden_size)
+        self.norm = layer_norm(config)
+        self.location_norm = layer_norm(config) if config.region_norm == "separate" else None
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, inputs: ModelInputs, perturbation: Tensor | None = None) -> Tensor:
+        """[B, R, F] and [B, R, 5] -> [B, R, D]. ``perturbation`` [B, R, F] is added to the features (VILLA)."""
+        assert inputs.region_features is not None
+        features = inputs.region_features if perturbation is None else inputs.region_features + perturbation
+        projected, located = self.features(features), self.locations(inputs.region_locations)
+        if self.location_norm is None:
+            return self.dropout(self.norm(projected + located))
+        return self.dropout(self.norm(projected) + self.location_norm(located))
+
+
+@dataclass(frozen=True)
+class LayerCache:
+    """Keys and values that a decoding step of one layer attends to.
+
+    The prefix (image, source) is kept once an example, the generated suffix once a hypothesis.
+    """
+
+    prefix_keys: Tensor  # [B, H, P, D/H]
+    prefix_values: Tensor  # [B, H, P, D/H]
+    suffix_keys: Tensor | None = None  # [B, K, H, S, D/H], K hypotheses an example
+    suffix_values: Tensor | None = None  # [B, K, H, S, D/H]
+
+
+class SelfAttention(nn.Layer):
+    """Multi-head self-attention."""
+
+    def __init__(self, config: UnimoConfig) -> None:
+        super().__init__()
+        self.num_heads, self.head_size = config.num_attention_heads, config.head_size
+        self.qkv = linear(config, config.hidden_size, 3 * config.hidden_size)
+        self.output = linear(config, config.hidden_size, config.hidden_size)
+        self.dropout_prob = config.attention_probs_dropout_prob
+
+    def project(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[..., L, D] -> queries (scaled), keys, values, each [..., H, L, D/H]."""
+        shape = hidden.shape
+        split = self.qkv(hidden).reshape([*shape[:-1], 3, self.num_heads, self.head_size])
+        rank = len(shape)
+        axes = [rank - 1, *range(rank - 2), rank, rank - 2, rank + 1]
+        queries, keys, values = paddle.unbind(split.transpose(axes), axis=0)
+        return queries * self.head_size**-0.5, keys, values
+
+    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """[B, L, D] and an additive bias [B, H, L, L] -> [B, L, D]."""
+        queries, keys, values = self.project(hidden)
+        return self.merge(self.attend(queries, keys, values, bias))
+
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        """Softmax attention: [B, H, L, D/H] three times -> [B, H, L, D/H]."""
+        logits = paddle.matmul(queries, keys, transpose_y=True) + bias
+        weights = F.dropout(F.softmax(logits), self.dropout_prob, training=self.training)
+        return paddle.matmul(weights, values)
+
+    def merge(self, attended: Tensor) -> Tensor:
+        """[..., H, L, D/H] -> [..., L, D] through the output projection."""
+        rank = attended.ndim
+        swapped = attended.transpose([*range(rank - 3), rank - 2, rank - 3, rank - 1])
+        return self.output(swapped.reshape([*swapped.shape[:-2], self.num_heads * self.head_size]))
+
+    def step(self, hidden: Tensor, cache: LayerCache, prefix_bias: Tensor) -> tuple[Tensor, LayerCache]:
+        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D] and the grown cache.
+
+        ``prefix_bias`` [B, 1, 1, P] hides the padding of the prefix.
+        """
+        queries, keys, values = self.project(hidden.unsqueeze(2))  # [B, K, H, 1, D/H]
+        if cache.suffix_keys is not None:
+            keys = paddle.concat([cache.suffix_keys, keys], axis=3)
+            values = paddle.concat([cache.suffix_values, values], axis=3)
+        grown = LayerCache(cache.prefix_keys, cache.prefix_values, keys, values)
+        by_head = queries.squeeze(3).transpose([0, 2, 1, 3])  # [B, H, K, D/H]
+        prefix_logits = paddle.matmul(by_head, cache.prefix_keys, transpose_y=True) + prefix_bias
+        suffix_logits = paddle.matmul(queries, keys, transpose_y=True).squeeze(3).transpose([0, 2, 1, 3])
+        weights = F.softmax(paddle.concat([prefix_logits, suffix_logits], axis=-1))  # [B, H, K, P + S]
+        num_prefix = cache.prefix_keys.shape[2]
+        attended = paddle.matmul(weights[..., :num_prefix], cache.prefix_values)  # [B, H, K, D/H]
+        suffix_weights = weights[..., num_prefix:].transpose([0, 2, 1, 3]).unsqueeze(3)  # [B, K, H, 1, S]
+        attended = attended.transpose([0, 2, 1, 3]) + paddle.matmul(suffix_weights, values).squeeze(3)
+        return self.output(attended.reshape(hidden.shape)), grown
+
+
+class TransformerLayer(nn.Layer):
+    """Attention and feed-forward, each followed by dropout, residual addition and normalisation ("dan")."""
+
+    def __init__(self, config: UnimoConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = layer_norm(config)
+        self.expand = linear(config, config.hidden_size, config.feed_forward_size)
+        self.contract = linear(config, config.feed_forward_size, config.hidden_size)
+        self.output_norm = layer_norm(config)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """[B, L, D] -> [B, L, D]."""
+        return self._finish(hidden, self.attention(hidden, bias))
+
+    def step(self, hidden: Tensor, cache: LayerCache, prefix_bias: Tensor) -> tuple[Tensor, LayerCache]:
+        """One decoding step: [B, K, D] -> [B, K, D] and the grown cache."""
+        attended, grown = self.attention.step(hidden, cache, prefix_bias)
+        return self._finish(hidden, attended), grown
+
+    def prefix(self, hidden: Tensor, bias: Tensor) -> tuple[Tensor, LayerCache]:
+        """Encode a prefix [B, P, D] and keep its keys and values."""
+        queries, keys, values = self.attention.project(hidden)
+        attended = self.attention.merge(self.attention.attend(queries, keys, values, bias))
+        return self._finish(hidden, attended), LayerCache(keys, values)
+
+    def _finish(self, hidden: Tensor, attended: Tensor) -> Tensor:
+        hidden = self.attention_norm(hidden + self.dropout(attended))
+        fed_forward = self.contract(F.gelu(self.expand(hidden)))
+        return self.output_norm(hidden + self.dropout(fed_forward))

@@ -1,0 +1,131 @@
+"""The network: one Transformer for texts, images and both in one sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import paddle
+from paddle import Tensor, nn
+
+from unimo.config.architecture import UnimoConfig
+from unimo.modeling.heads import HEADS
+from unimo.modeling.inputs import ModelInputs, attention_bias, attention_mask
+from unimo.modeling.layers import LayerCache, RegionEmbeddings, TextEmbeddings, TransformerLayer
+
+
+@dataclass(frozen=True)
+class Perturbations:
+    """Adversarial additions to the inputs (VILLA, FreeLB)."""
+
+    text: Tensor | None = None  # [B, T, D], added to word + position before the normalisation
+    regions: Tensor | None = None  # [B, R, F], added to the region features
+
+
+@dataclass(frozen=True)
+class DecodingState:
+    """What a decoding step needs of the past: a cache a layer, and which prefix positions are padding."""
+
+    caches: tuple[LayerCache, ...]
+    prefix_bias: Tensor  # [B, 1, 1, P]
+
+
+class UnimoModel(nn.Layer):
+    """Embeddings, Transformer layers and the heads that were asked for.
+
+    Args:
+        config: sizes.
+        heads: head name (see ``modeling.heads.HEADS``) -> number of outputs, 0 where the head has none to choose.
+    """
+
+    def __init__(self, config: UnimoConfig, heads: Mapping[str, int] | None = None) -> None:
+        super().__init__()
+        unknown = set(heads or {}) - set(HEADS)
+        if unknown:
+            raise ValueError(f"unknown heads {sorted(unknown)}; there are {sorted(HEADS)}")
+        self.config = config
+        self.head_sizes = dict(heads or {})
+        self.text_embeddings = TextEmbeddings(config)
+        self.region_embeddings = RegionEmbeddings(config) if config.image_embedding_size else None
+        self.layers = nn.LayerList([TransformerLayer(config) for _ in range(config.num_hidden_layers)])
+        self.heads = nn.LayerDict({name: HEADS[name](config, size) for name, size in self.head_sizes.items()})
+
+    def forward(self, inputs: ModelInputs, perturbations: Perturbations | None = None) -> Tensor:
+        """Encode a batch: -> [B, L, D], regions first, then text."""
+        hidden = self.embed(inputs, perturbations)
+        bias = attention_bias(attention_mask(inputs.segment_ids, inputs.order_ids), self.config.num_attention_heads)
+        for layer in self.layers:
+            hidden = layer(hidden, bias)
+        return hidden
+
+    def embed(self, inputs: ModelInputs, perturbations: Perturbations | None = None) -> Tensor:
+        """The first layer's input: regions and text in one sequence [B, L, D]."""
+        perturbations = perturbations or Perturbations()
+        parts = []
+        if inputs.region_features is not None:
+            if self.region_embeddings is None:
+                raise ValueError("image_embedding_size: this model was built without images")
+            parts.append(self.region_embeddings(inputs, perturbations.regions))
+        if inputs.input_ids is not None:
+            parts.append(self.text_embeddings(inputs, perturbations.text))
+        return parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
+
+    def pool_text(self, hidden: Tensor, inputs: ModelInputs) -> Tensor:
+        """[B, L, D] -> [B, D] from each row's first text position."""
+        return self.heads["text_pooler"](hidden[:, inputs.num_region_positions])
+
+    def pool_image(self, hidden: Tensor) -> Tensor:
+        """[B, L, D] -> [B, D] from each row's whole-image position."""
+        return self.heads["image_pooler"](hidden[:, 0])
+
+    def match(self, hidden: Tensor, inputs: ModelInputs) -> Tensor:
+        """Score of each row's image and text: [B, L, D] -> [B]."""
+        return self.heads["match"](self.pool_text(hidden, inputs), self.pool_image(hidden))
+
+    def language_logits(self, rows: Tensor) -> Tensor:
+        """[N, D] gathered states -> [N, V] logits."""
+        return self.heads["masked_language"](rows, self.text_embeddings.words.weight)
+
+    def start_decoding(self, inputs: ModelInputs) -> DecodingState:
+        """Encode what is given (image, tags, source), once an example, and keep its keys and values."""
+        hidden = self.embed(inputs)
+        mask = attention_mask(inputs.segment_ids, inputs.order_ids)
+        bias = attention_bias(mask, self.config.num_attention_heads)
+        caches = []
+        for layer in self.layers:
+            hidden, cache = layer.prefix(hidden, bias)
+            caches.append(cache)
+        visible = (inputs.segment_ids > 0).astype("float32")
+        return DecodingState(tuple(caches), ((visible - 1.0) * 1e4).unsqueeze([1, 2]))
+
+    def decode_step(self, step: ModelInputs, state: DecodingState) -> tuple[Tensor, DecodingState]:
+        """One token further: ids and positions [B, K] of the newest tokens -> states [B, K, D].
+
+        Only the text fields of ``step`` are read; its T is K, the hypotheses of an example.
+        """
+        hidden = self.text_embeddings(step)
+        caches = []
+        for layer, cache in zip(self.layers, state.caches, strict=True):
+            hidden, grown = layer.step(hidden, cache, state.prefix_bias)
+            caches.append(grown)
+        return hidden, DecodingState(tuple(caches), state.prefix_bias)
+
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, heads: Mapping[str, int] | None = None) -> UnimoModel:
+        """The model saved in ``folder``, ready to evaluate; see :func:`modeling.pretrained.load_model`."""
+        from unimo.modeling.pretrained import load_model
+
+        return load_model(folder, heads)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json and model.safetensors into ``folder``, atomically."""
+        from unimo.modeling.pretrained import save_model
+
+        save_model(self, folder)
+
+
+def gather_rows(hidden: Tensor, rows: Tensor) -> Tensor:
+    """[B, L, D] and flat row numbers [N] into B*L -> [N, D]."""
+    return paddle.gather(hidden.reshape([-1, hidden.shape[-1]]), rows)

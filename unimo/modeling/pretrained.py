@@ -1,0 +1,147 @@
+"""A model as a folder: config.json and model.safetensors. Nothing is loaded in part without being told."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unimo.config.architecture import UnimoConfig
+from unimo.errors import InputError
+from unimo.files import atomic_folder, read_json, write_json
+from unimo.modeling.model import UnimoModel
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a checkpoint and a model did not share."""
+
+    fresh: tuple[str, ...]
+    """Parameters of the model that the checkpoint lacks; they keep their initialisation."""
+
+    unused: tuple[str, ...]
+    """Arrays of the checkpoint that the model has no place for."""
+
+
+def save_model(model: UnimoModel, folder: str | Path) -> None:
+    """Write config.json and model.safetensors into ``folder``, moved into place when whole."""
+    with atomic_folder(folder) as temporary:
+        write_model_files(model, temporary)
+
+
+def write_model_files(model: UnimoModel, folder: Path) -> None:
+    """Write config.json and model.safetensors into an existing folder."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in model.state_dict().items()}
+    save_file(arrays, folder / WEIGHTS_NAME)
+    config = dataclasses.asdict(model.config)
+    write_json(folder / CONFIG_NAME, {"format_version": FORMAT_VERSION, "heads": model.head_sizes, **config})
+
+
+def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:
+    """The config and the heads of a saved model.
+
+    Raises:
+        InputError: config.json is missing, is not JSON, or has keys or values that are not a UnimoConfig's.
+    """
+    path = Path(folder) / CONFIG_NAME
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise InputError.at(path, "expected a JSON object")
+    version = values.pop("format_version", FORMAT_VERSION)
+    if version != FORMAT_VERSION:
+        raise InputError.at(path, f"format_version {version!r} is not the one this version reads ({FORMAT_VERSION})")
+    heads = values.pop("heads", {})
+    known = {field.name for field in dataclasses.fields(UnimoConfig)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise InputError.at(path, f"unknown keys {', '.join(unknown)}")
+    try:
+        return UnimoConfig(**values), {str(name): int(size) for name, size in heads.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError.at(path, str(error)) from error
+
+
+def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
+    """Every array of a saved model, by parameter name.
+
+    Raises:
+        InputError: the weights file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = Path(folder) / WEIGHTS_NAME
+    if not path.is_file():
+        raise InputError.at(path, "no such file")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError.at(path, f"not a readable safetensors file ({error})") from error
+
+
+def load_model(folder: str | Path, heads: Mapping[str, int] | None = None) -> UnimoModel:
+    """The model of a folder, with the heads it was saved with or those asked for.
+
+    Raises:
+        InputError: files missing or damaged, or parameters missing or left over other than those of heads that
+            the caller added or dropped by ``heads``.
+    """
+    config, saved_heads = read_config(folder)
+    model = UnimoModel(config, saved_heads if heads is None else heads)
+    load_arrays(model, read_arrays(folder), Path(folder) / WEIGHTS_NAME, saved_heads)
+    model.eval()
+    return model
+
+
+def load_arrays(
+    model: UnimoModel,
+    arrays: Mapping[str, np.ndarray],
+    source: str | Path,
+    saved_heads: Mapping[str, int],
+    allow_missing: Collection[str] = (),
+    allow_unused: Collection[str] = (),
+) -> LoadReport:
+    """Copy arrays into a model by name; whole heads may be added or dropped, everything else must match.
+
+    Args:
+        model: filled in place.
+        arrays: parameter name -> array.
+        source: the file named in errors.
+        saved_heads: heads that the arrays come with; a head of the model that is not among them (or has another
+            number of outputs) keeps its initialisation, one that the model lacks is dropped.
+        allow_missing: further prefixes of parameter names that may keep their initialisation.
+        allow_unused: further prefixes of array names that may be dropped.
+
+    Raises:
+        InputError: names or shapes do not match.
+    """
+    wanted = model.state_dict()
+    kept = {name for name, size in model.head_sizes.items() if saved_heads.get(name) == size}
+    fresh_prefixes = tuple(f"heads.{name}." for name in model.head_sizes if name not in kept) + tuple(allow_missing)
+    unused_prefixes = tuple(f"heads.{name}." for name in saved_heads if name not in kept) + tuple(allow_unused)
+    present = {name: value for name, value in arrays.items() if not name.startswith(unused_prefixes or ("\0",))}
+    missing = sorted(set(wanted) - set(present))
+    unused = sorted(set(present) - set(wanted))
+    if wrong := [name for name in missing if not name.startswith(fresh_prefixes or ("\0",))]:
+        raise InputError.at(source, f"parameters missing from the checkpoint: {_some(wrong)}")
+    if unused:
+        raise InputError.at(source, f"the model has no place for {_some(unused)}: it is another architecture")
+    for name, value in present.items():
+        if tuple(value.shape) != tuple(wanted[name].shape):
+            raise InputError.at(source, f"{name}: shape {tuple(value.shape)}, expected {tuple(wanted[name].shape)}")
+    model.set_state_dict(dict(present))
+    return LoadReport(tuple(missing), tuple(sorted(set(arrays) - set(present))))
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"

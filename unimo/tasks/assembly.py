@@ -1,0 +1,127 @@
+"""From a job's configuration to what the trainer runs: tokenizer, images, task and model, checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import paddle
+
+from unimo.config.architecture import UnimoConfig
+from unimo.config.job import DataConfig, JobConfig
+from unimo.data.images import ImageSource
+from unimo.errors import InputError
+from unimo.modeling import UnimoModel
+from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config
+from unimo.regions import FeatureSpec, assert_same_features
+from unimo.tasks import task_class
+from unimo.tokenization import UnimoTokenizer
+from unimo.training.task import Task, TaskContext
+
+TOKENIZER_NAME = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A job ready to run."""
+
+    task: Task
+    model: UnimoModel
+    companions: Mapping[str, Path]
+    """Files that go into every checkpoint, by name."""
+
+
+def assemble(job: JobConfig, options: Any, companions_folder: Path) -> Assembly:
+    """Build everything a training job needs; what does not fit together is an InputError naming the key.
+
+    ``companions_folder`` receives the files that every checkpoint will carry.
+    """
+    tokenizer = load_tokenizer(job.tokenizer or job.init_from)
+    images = ImageSource(job.data.regions, job.data.max_regions) if job.data.regions else None
+    context = TaskContext(job.data, tokenizer, images, job.training.seed)
+    task = task_class(job.task)(context, options)
+    model = build_model(job, task)
+    tokenizer.save_pretrained(companions_folder)
+    return Assembly(task, model, {TOKENIZER_NAME: companions_folder / TOKENIZER_NAME})
+
+
+def load_tokenizer(path: str | Path) -> UnimoTokenizer:
+    """A saved tokenizer, or a released dictionary folder.
+
+    Raises:
+        InputError: neither is there.
+    """
+    if not path:
+        raise InputError("tokenizer: no tokenizer was named, and there is no init_from to take one from")
+    folder = Path(path)
+    if folder.is_file() or (folder / TOKENIZER_NAME).is_file():
+        return UnimoTokenizer.from_pretrained(folder)
+    return UnimoTokenizer.from_release(folder)
+
+
+def build_model(job: JobConfig, task: Task) -> UnimoModel:
+    """A fresh model, or the one of ``init_from`` with the task's heads."""
+    paddle.seed(job.training.seed)
+    if not job.init_from:
+        return UnimoModel(fit_config(job.arch, task.context), task.heads())
+    saved, saved_heads = read_config(job.init_from)
+    check_fits(saved, task.context, job.init_from)
+    model = UnimoModel(fit_config(saved, task.context), task.heads())
+    load_arrays(model, read_arrays(job.init_from), Path(job.init_from) / WEIGHTS_NAME, saved_heads)
+    return model
+
+
+def fit_config(config: UnimoConfig, context: TaskContext) -> UnimoConfig:
+    """Fill what the config leaves to the tokenizer and the region store, and note whose they are."""
+    tokenizer, changes = context.tokenizer, {}
+    changes["vocab_size"] = config.vocab_size or tokenizer.vocab_size
+    if changes["vocab_size"] != tokenizer.vocab_size:
+        raise InputError(f"arch.vocab_size: {config.vocab_size}, but the tokenizer has {tokenizer.vocab_size} entries")
+    changes["tokenizer_fingerprint"] = tokenizer.fingerprint
+    if context.images is not None:
+        spec = context.images.spec
+        for key, found in (("image_embedding_size", spec.feature_size), ("image_class_size", spec.num_classes)):
+            wanted = getattr(config, key)
+            if wanted not in (0, found):
+                raise InputError(f"arch.{key}: {wanted}, but the region store has {found}")
+            changes[key] = found
+        changes |= {"region_feature_name": spec.name, "region_feature_version": spec.version}
+    return replace(config, **changes)
+
+
+def check_fits(config: UnimoConfig, context: TaskContext, source: str | Path) -> None:
+    """Refuse a checkpoint with another dictionary or other region features, with the reason.
+
+    Raises:
+        InputError: naming the checkpoint.
+    """
+    if config.tokenizer_fingerprint not in ("", context.tokenizer.fingerprint):
+        raise InputError(f"{source}: was trained with another dictionary than the tokenizer given")
+    if context.images is not None and config.region_feature_name:
+        expected = FeatureSpec(
+            config.region_feature_name,
+            config.region_feature_version,
+            config.image_embedding_size,
+            config.image_class_size,
+        )
+        assert_same_features(expected, context.images.spec, str(source))
+
+
+def load_for_inference(
+    checkpoint: str | Path, task_name: str, options: Any, data: DataConfig, images: ImageSource | None = None
+) -> tuple[Task, UnimoModel]:
+    """The task and model of a checkpoint folder, with the tokenizer that lies in it.
+
+    Raises:
+        InputError: the checkpoint lacks a head that the task needs, or does not fit the region store.
+    """
+    context = TaskContext(data, load_tokenizer(checkpoint), images)
+    task = task_class(task_name)(context, options)
+    config, saved_heads = read_config(checkpoint)
+    check_fits(config, context, checkpoint)
+    absent = [name for name, size in task.heads().items() if saved_heads.get(name) != size]
+    if absent:
+        raise InputError(f"{checkpoint}: no head {', '.join(absent)} for the task {task_name}")
+    return task, UnimoModel.from_pretrained(checkpoint, task.heads())

@@ -1,0 +1,303 @@
+"""Pre-training on texts, images and image-text pairs (PAPER 3): one stream a step, every objective it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import paddle
+
+from unimo.data.batch import Batch, collate
+from unimo.data.examples import (
+    Example,
+    fragments_example,
+    generation_example,
+    masked_language_example,
+    masked_region_example,
+    text_example,
+    with_regions,
+)
+from unimo.data.masking import Fragments, SpanMasking
+from unimo.data.records import read_images, read_texts
+from unimo.data.sampling import record_rng
+from unimo.errors import InputError
+from unimo.modeling import UnimoModel, gather_rows
+from unimo.objectives import (
+    language_loss,
+    pairwise_contrastive_loss,
+    region_classification_loss,
+    region_regression_loss,
+)
+from unimo.objectives.contrastive import Denominator
+from unimo.tasks.pair_scoring import all_pairs, pair_batch
+from unimo.tasks.retrieval import rankings, read_caption_records, retrieval_scores, score_records
+from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TrainingStream, model_inputs
+
+
+@dataclass(frozen=True)
+class StreamShares:
+    """How often a step draws from each kind of data (PAPER: 1 : 1 : 5, from memory, medium confidence)."""
+
+    images: float = 1.0
+    """Images without text."""
+
+    texts: float = 1.0
+    """Texts without image."""
+
+    pairs: float = 5.0
+    """Images with captions."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Factors of the losses in the sum (the paper reports none)."""
+
+    language: float = 1.0
+    """Masked language modelling and generation."""
+
+    region_features: float = 1.0
+    """Masked region feature regression."""
+
+    region_classes: float = 1.0
+    """Masked region classification."""
+
+    contrastive: float = 1.0
+    """Cross-modal contrastive learning."""
+
+
+@dataclass(frozen=True)
+class ContrastiveOptions:
+    """Cross-modal contrastive learning, equation (1), with the other captions of the batch as negatives."""
+
+    num_images: int = 8
+    """Images of a step whose pairs with all captions of these images are encoded jointly; 0 switches it off."""
+
+    start_step: int = 0
+    """First step with this loss; from scratch it stays at chance until captions can be read."""
+
+    temperature: float = 1.0
+    """tau (not in the paper; 1 is natural for a learned matching head)."""
+
+    denominator: Denominator = "both"
+    """What the denominator sums over: the captions of one `images`, `both` directions, or the whole `batch`."""
+
+    max_regions: int = 0
+    """Fewer regions for this loss, for speed; 0 keeps all."""
+
+
+@dataclass(frozen=True)
+class PretrainingOptions:
+    """Corpora, mixture and objectives."""
+
+    pairs: str = ""
+    """Images with captions (JSON lines); empty leaves the stream out."""
+
+    texts: str = ""
+    """Texts (JSON lines or one a line); empty leaves the stream out."""
+
+    images: str = ""
+    """Images without text (JSON lines); empty leaves the stream out."""
+
+    shares: StreamShares = field(default_factory=StreamShares)
+    """Mixture of the three streams."""
+
+    loss_weights: LossWeights = field(default_factory=LossWeights)
+    """Weights of the losses."""
+
+    spans: SpanMasking = field(default_factory=SpanMasking)
+    """Masked language modelling."""
+
+    fragments: Fragments = field(default_factory=Fragments)
+    """Sequence-to-sequence generation."""
+
+    phrases: bool = True
+    """Mask semantically complete phrases as units; otherwise words."""
+
+    generation_share: float = 0.5
+    """Steps with language that generate rather than fill masks (PAPER: uniform; UNIMO-2: one draw a batch)."""
+
+    region_share: float = 0.3
+    """Pairs whose regions are masked instead of their text: one modality at a time (PAPER: medium confidence)."""
+
+    region_mask_ratio: float = 0.15
+    """Probability of a region to be a masked anchor (PAPER: sure)."""
+
+    region_max_overlap: float = 0.3
+    """Regions that overlap an anchor more are masked too (PAPER: 0.3; the released base config has 0.4)."""
+
+    contrastive: ContrastiveOptions = field(default_factory=ContrastiveOptions)
+    """Cross-modal contrastive learning."""
+
+
+class Pretraining(Task):
+    """Masked language modelling, generation, masked region modelling and contrastive learning, by what a step holds."""
+
+    name = "pretraining"
+    options_class = PretrainingOptions
+    best_metric = "likelihood.mean_r1"
+    options: PretrainingOptions
+
+    def heads(self) -> dict[str, int]:
+        """Everything that pre-training learns; heads of a modality that is not there are left out."""
+        heads = {"text_pooler": 0, "masked_language": 0}
+        if self.context.images is not None:
+            heads |= {"image_pooler": 0, "match": 0, "regions": 0}
+        return heads
+
+    def streams(self) -> list[TrainingStream]:
+        """Up to three streams, those whose file is named."""
+        made = {"texts": self._texts, "images": self._images, "pairs": self._pairs}
+        streams = [make() for name, make in made.items() if getattr(self.options, name)]
+        if not streams:
+            raise InputError("options: none of pairs, texts and images names a file")
+        return streams
+
+    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
+        """Every loss that the step's batches carry targets for, named by what it predicts."""
+        losses: Losses = {}
+        report: Report = {}
+        for name, batch in batches.items():
+            if name == "contrastive":
+                losses["contrastive"], report["contrastive_accuracy"] = self._contrastive_loss(model, batch)
+            else:
+                losses |= self._masked_losses(model, name, batch)
+        return losses, report
+
+    def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
+        """Zero-shot retrieval over a caption file: by the matching head and by the caption's likelihood."""
+        records = read_caption_records(self.context, path)
+        metrics: dict[str, float | None] = {}
+        for scorer in ("match", "likelihood"):
+            scores = score_records(self.context, model, records, scorer)
+            metrics |= {f"{scorer}.{name}": value for name, value in retrieval_scores(scores, records).items()}
+        return Evaluation(metrics, rankings(scores, records))
+
+    def _masked_losses(self, model: UnimoModel, name: str, batch: Batch) -> Losses:
+        weights = self.options.loss_weights
+        hidden = model(model_inputs(batch))
+        losses: Losses = {}
+        if batch.token_rows is not None:
+            logits = model.language_logits(gather_rows(hidden, paddle.to_tensor(batch.token_rows)))
+            losses[name] = weights.language * language_loss(logits, paddle.to_tensor(batch.token_labels))
+        if batch.region_rows is not None:
+            features, classes = model.heads["regions"](gather_rows(hidden, paddle.to_tensor(batch.region_rows)))
+            targets = paddle.to_tensor(batch.region_feature_targets)
+            losses["region_features"] = weights.region_features * region_regression_loss(features, targets)
+            if batch.region_class_targets is not None:
+                class_targets = paddle.to_tensor(batch.region_class_targets)
+                losses["region_classes"] = weights.region_classes * region_classification_loss(classes, class_targets)
+        return losses
+
+    def _contrastive_loss(self, model: UnimoModel, batch: Batch) -> tuple[paddle.Tensor, float]:
+        assert batch.groups is not None
+        inputs, options = model_inputs(batch), self.options.contrastive
+        size = round(len(batch.groups) ** 0.5)
+        scores = model.match(model(inputs), inputs).reshape([size, size])
+        positives = paddle.to_tensor(batch.groups.reshape(size, size) > 0)
+        loss = pairwise_contrastive_loss(scores, positives, options.denominator, options.temperature)
+        first = paddle.take_along_axis(positives.astype("int32"), paddle.argmax(scores, -1, keepdim=True), axis=-1)
+        return self.options.loss_weights.contrastive * loss, float(paddle.mean(first.astype("float32")))
+
+    def _texts(self) -> TrainingStream:
+        records = read_texts(self.options.texts)
+        token_ids = self._encode([record.text for record in records])
+        vocabulary = self.context.vocabulary
+
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            generate = self._generates(step)
+            examples = [
+                self._language_example(records[i].record_id, records[i].text, token_ids[i], generate, self._rng(epoch, i))
+                for i in indices
+            ]
+            return {self._language_name(generate): collate(examples, vocabulary.pad_id)}
+
+        return TrainingStream("texts", [len(ids) + 4 for ids in token_ids], make_batch, self.options.shares.texts)
+
+    def _images(self) -> TrainingStream:
+        records = read_images(self.options.images)
+        images = self.context.require_images()
+        images.check((record.image_id for record in records), self.options.images)
+
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            examples = [
+                self._mask_regions(Example(records[i].record_id, regions=images[records[i].image_id]), self._rng(epoch, i))
+                for i in indices
+            ]
+            return {"regions": collate(examples, self.context.vocabulary.pad_id)}
+
+        lengths = images.num_regions(record.image_id for record in records)
+        return TrainingStream("images", lengths, make_batch, self.options.shares.images)
+
+    def _pairs(self) -> TrainingStream:
+        records = read_caption_records(self.context, self.options.pairs)
+        images = self.context.require_images()
+        pairs = [(record, caption) for record in records for caption in record.captions]
+        token_ids = self._encode([caption for _, caption in pairs])
+        num_regions = dict(
+            zip((r.image_id for r in records), images.num_regions(r.image_id for r in records), strict=True)
+        )
+        lengths = [num_regions[r.image_id] + len(ids) + 4 for (r, _), ids in zip(pairs, token_ids, strict=True)]
+
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            generate = self._generates(step)
+            examples = []
+            for index in indices:
+                (record, caption), rng = pairs[index], self._rng(epoch, index)
+                regions = images[record.image_id]
+                if rng.random() < self.options.region_share:
+                    text = text_example(record.record_id, [token_ids[index]], self.context.vocabulary, 512)
+                    examples.append(self._mask_regions(with_regions(text, regions), rng))
+                else:
+                    text = self._language_example(record.record_id, caption, token_ids[index], generate, rng)
+                    examples.append(with_regions(text, regions))
+            batches = {f"paired_{self._language_name(generate)}": collate(examples, self.context.vocabulary.pad_id)}
+            if self.options.contrastive.num_images and step >= self.options.contrastive.start_step:
+                chosen = [(pairs[index][0].image_id, token_ids[index]) for index in indices]
+                batches["contrastive"] = self._contrastive_batch(chosen)
+            return batches
+
+        return TrainingStream("pairs", lengths, make_batch, self.options.shares.pairs)
+
+    def _contrastive_batch(self, chosen: Sequence[tuple[str, Sequence[int]]]) -> Batch:
+        """Every image of the first few pairs against every caption of them; ``groups`` marks the true pairs."""
+        few: dict[str, Sequence[int]] = {}
+        for image_id, ids in chosen:
+            if len(few) < self.options.contrastive.num_images:
+                few.setdefault(image_id, ids)
+        images = self.context.require_images()
+        texts = [text_example("", [ids], self.context.vocabulary, 512) for ids in few.values()]
+        image_index, text_index = all_pairs(len(few), len(few))
+        batch = pair_batch([images[i] for i in few], texts, image_index, text_index, self.context.vocabulary.pad_id)
+        return Batch(**{**vars(batch), "groups": (image_index == text_index).astype(np.int64)})
+
+    def _language_example(
+        self, record_id: str, text: str, ids: Sequence[int], generate: bool, rng: np.random.Generator
+    ) -> Example:
+        vocabulary = self.context.vocabulary
+        if not generate:
+            starts = self.context.tokenizer.encode_with_offsets(text, phrases=self.options.phrases).unit_starts
+            example = text_example(record_id, [ids], vocabulary, self.context.data.max_text_length)
+            return masked_language_example(example, np.asarray(starts), vocabulary, self.options.spans, rng)
+        if rng.random() < self.options.fragments.whole_text_probability:
+            limit = self.context.data.max_text_length
+            return generation_example(record_id, None, ids, vocabulary, vocabulary.sep_id, max_target_length=limit)
+        return fragments_example(record_id, ids, vocabulary, self.options.fragments, rng)
+
+    def _mask_regions(self, example: Example, rng: np.random.Generator) -> Example:
+        return masked_region_example(example, self.options.region_mask_ratio, self.options.region_max_overlap, rng)
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        limit = self.context.data.max_text_length - 2
+        return [ids[:limit] for ids in self.context.tokenizer.encode_batch(list(texts))]
+
+    def _generates(self, step: int) -> bool:
+        """Whether the language task of a step is generation; one draw a step, the same on every process."""
+        return bool(np.random.default_rng([self.context.seed, 11, step]).random() < self.options.generation_share)
+
+    def _language_name(self, generate: bool) -> str:
+        return "generation" if generate else "masked_language"
+
+    def _rng(self, epoch: int, index: int) -> np.random.Generator:
+        return record_rng(self.context.seed, epoch, index)

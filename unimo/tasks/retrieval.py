@@ -1,0 +1,166 @@
+"""Image-text retrieval: one true pair against wrong images and wrong captions, by circle loss (original release)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import paddle
+
+from unimo.data.examples import text_example
+from unimo.data.records import CaptionRecord, read_captions
+from unimo.data.sampling import record_rng
+from unimo.metrics.retrieval import retrieval_metrics
+from unimo.modeling import UnimoModel
+from unimo.objectives import circle_loss
+from unimo.tasks.pair_scoring import Scorer, pair_batch, score_matrix
+from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TaskContext, TrainingStream, model_inputs
+
+
+@dataclass(frozen=True)
+class RetrievalOptions:
+    """Settings of retrieval. Defaults are the original's."""
+
+    num_negative_images: int = 10
+    """Random wrong images for each caption."""
+
+    num_negative_captions: int = 10
+    """Random wrong captions for each image."""
+
+    margin: float = 0.2
+    """Margin of the circle loss."""
+
+    scale: float = 1.0
+    """Scale of the circle loss."""
+
+
+class Retrieval(Task):
+    """Scores a pair by the matching head; rows of a batch are groups of one true and 20 wrong pairs."""
+
+    name = "retrieval"
+    options_class = RetrievalOptions
+    best_metric = "mean_r1"
+    options: RetrievalOptions
+
+    def heads(self) -> dict[str, int]:
+        """Both poolers and the matching head."""
+        return {"text_pooler": 0, "image_pooler": 0, "match": 0}
+
+    def streams(self) -> list[TrainingStream]:
+        """One record a caption; its length counts all rows of its group."""
+        records = read_caption_records(self.context, self.context.data.train)
+        images = self.context.require_images()
+        pairs = [(image, caption) for image, record in enumerate(records) for caption in record.captions]
+        token_ids = self.context.tokenizer.encode_batch([caption for _, caption in pairs])
+        num_regions = images.num_regions(record.image_id for record in records)
+        group = 1 + self.options.num_negative_images + self.options.num_negative_captions
+        lengths = [
+            group * (num_regions[image] + len(ids) + 2) for (image, _), ids in zip(pairs, token_ids, strict=True)
+        ]
+        owner = np.asarray([image for image, _ in pairs])
+
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            rows = [self._group(index, owner, record_rng(self.context.seed, epoch, index)) for index in indices]
+            image_index = np.concatenate([images_of for images_of, _ in rows])
+            caption_index = np.concatenate([captions_of for _, captions_of in rows])
+            used_images, image_rows = np.unique(image_index, return_inverse=True)
+            used_captions, caption_rows = np.unique(caption_index, return_inverse=True)
+            limit = self.context.data.max_text_length
+            texts = [text_example("", [token_ids[i]], self.context.vocabulary, limit) for i in used_captions]
+            regions = [images[records[i].image_id] for i in used_images]
+            return {"main": pair_batch(regions, texts, image_rows, caption_rows, self.context.vocabulary.pad_id)}
+
+        return [TrainingStream("pairs", lengths, make_batch)]
+
+    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
+        """Circle loss against the wrong images and against the wrong captions, averaged."""
+        inputs = model_inputs(batches["main"])
+        options = self.options
+        group = 1 + options.num_negative_images + options.num_negative_captions
+        scores = model.match(model(inputs), inputs).reshape([-1, group])
+        positive, negatives = scores[:, :1], scores[:, 1:]
+        wrong_images = negatives[:, : options.num_negative_images]
+        wrong_captions = negatives[:, options.num_negative_images :]
+        loss = (
+            circle_loss(positive, wrong_captions, options.margin, options.scale)
+            + circle_loss(positive, wrong_images, options.margin, options.scale)
+        ) / 2
+        hits = paddle.mean((positive > paddle.max(negatives, axis=-1, keepdim=True)).astype("float32"))
+        return {"circle": loss.astype("float32")}, {"group_accuracy": float(hits)}
+
+    def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
+        """Recall at 1, 5, 10 in both directions over all pairs of a file."""
+        records = read_caption_records(self.context, path)
+        scores = score_records(self.context, model, records, "match")
+        return Evaluation(retrieval_scores(scores, records), rankings(scores, records))
+
+    def _group(self, index: int, owner: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Image and caption numbers of one group's rows: the pair, wrong images, wrong captions."""
+        image = int(owner[index])
+        num_images = int(owner.max()) + 1
+        wrong_images = rng.integers(num_images - 1, size=self.options.num_negative_images)
+        wrong_images += wrong_images >= image
+        wrong_captions = _others(owner, image, self.options.num_negative_captions, rng)
+        images = np.concatenate([[image], wrong_images, np.full(len(wrong_captions), image)])
+        captions = np.concatenate([[index], np.full(len(wrong_images), index), wrong_captions])
+        return images, captions
+
+
+def _others(owner: np.ndarray, image: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` random captions of other images than ``image``."""
+    first, last = np.searchsorted(owner, [image, image + 1])
+    drawn = rng.integers(len(owner) - (last - first), size=count)
+    return np.where(drawn >= first, drawn + (last - first), drawn)
+
+
+def read_caption_records(context: TaskContext, path: str | Path) -> list[CaptionRecord]:
+    """Images with captions, every image present in the region store."""
+    records = read_captions(path)
+    context.require_images().check((record.image_id for record in records), path)
+    return records
+
+
+def score_records(
+    context: TaskContext, model: UnimoModel, records: Sequence[CaptionRecord], scorer: Scorer
+) -> np.ndarray:
+    """[I, W] scores of all images against all captions of all records."""
+    images = context.require_images()
+    texts = context.tokenizer.encode_batch([caption for record in records for caption in record.captions])
+    regions = [images[record.image_id] for record in records]
+    return score_matrix(model, regions, texts, scorer, context.vocabulary, context.data.tokens_per_batch)
+
+
+def true_pairs(records: Sequence[CaptionRecord]) -> np.ndarray:
+    """[I, W] bool: the caption is the image's own or also true of it."""
+    number = {record.image_id: index for index, record in enumerate(records)}
+    owners = [record for record in records for _ in record.captions]
+    relevant = np.zeros((len(records), len(owners)), dtype=bool)
+    for column, record in enumerate(owners):
+        for image_id in (record.image_id, *record.also_true):
+            if image_id in number:
+                relevant[number[image_id], column] = True
+    return relevant
+
+
+def retrieval_scores(scores: np.ndarray, records: Sequence[CaptionRecord]) -> dict[str, float | None]:
+    """Recall values as one flat mapping: `text_to_image.r1`, ..., and their mean at 1."""
+    nested = retrieval_metrics(scores, true_pairs(records))
+    flat = {f"{way}.{name}": value for way in ("text_to_image", "image_to_text") for name, value in nested[way].items()}
+    return {**flat, "mean_r1": (flat["text_to_image.r1"] + flat["image_to_text.r1"]) / 2}
+
+
+def rankings(scores: np.ndarray, records: Sequence[CaptionRecord], depth: int = 10) -> list[dict[str, object]]:
+    """For every caption, the images ranked first and their scores."""
+    captions = [(record.image_id, caption) for record in records for caption in record.captions]
+    ranked = []
+    for column, (image_id, caption) in enumerate(captions):
+        order = np.argsort(-scores[:, column], kind="stable")[:depth]
+        ranked.append({
+            "caption": caption,
+            "image_id": image_id,
+            "ranked_images": [records[index].image_id for index in order],
+            "scores": [float(scores[index, column]) for index in order],
+        })
+    return ranked

@@ -1,0 +1,95 @@
+"""Classification of a text or a pair of texts: SST-2, CoLA, MNLI and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+
+from unimo.data.batch import collate
+from unimo.data.examples import Example, text_example
+from unimo.data.records import LabelledTextRecord, TextColumns, read_labelled_texts
+from unimo.data.sampling import sequential_batches
+from unimo.errors import InputError
+from unimo.metrics.classification import accuracy
+from unimo.modeling import UnimoModel
+from unimo.objectives import classification_loss
+from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TrainingStream, model_inputs
+
+
+@dataclass(frozen=True)
+class TextClassificationOptions:
+    """Settings of a text classification task."""
+
+    labels: tuple[str, ...] = ("0", "1")
+    """Labels as the file writes them; their order gives the class numbers."""
+
+    columns: TextColumns = field(default_factory=TextColumns)
+    """Columns of the files."""
+
+
+class TextClassification(Task):
+    """Softmax over the pooled [CLS] state."""
+
+    name = "text_classification"
+    options_class = TextClassificationOptions
+    best_metric = "accuracy"
+    options: TextClassificationOptions
+
+    def heads(self) -> dict[str, int]:
+        """Text pooler and a classifier with one output a label."""
+        return {"text_pooler": 0, "classifier": len(self.options.labels)}
+
+    def streams(self) -> list[TrainingStream]:
+        """The training file."""
+        examples = self._examples(self.context.data.train)
+
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            return {"main": collate([examples[index] for index in indices], self.context.vocabulary.pad_id)}
+
+        return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
+
+    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
+        """Cross-entropy, and the batch's accuracy."""
+        logits = self._logits(model, batches)
+        labels = paddle.to_tensor(batches["main"].labels)
+        hits = paddle.mean((paddle.argmax(logits, axis=-1) == labels).astype("float32"))
+        return {"classification": classification_loss(logits, labels)}, {"accuracy": float(hits)}
+
+    def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
+        """Accuracy and mean cross-entropy over a file."""
+        examples = self._examples(path)
+        data = self.context.data
+        order = sequential_batches([example.num_tokens for example in examples], data.tokens_per_batch)
+        logits = np.zeros((len(examples), len(self.options.labels)), np.float32)
+        for indices in order:
+            batch = collate([examples[index] for index in indices], self.context.vocabulary.pad_id)
+            logits[indices] = self._logits(model, {"main": batch}).numpy()
+        labels = np.asarray([example.label for example in examples])
+        predicted = logits.argmax(axis=-1)
+        loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
+        predictions = [
+            {"record_id": example.record_id, "label": self.options.labels[int(choice)]}
+            for example, choice in zip(examples, predicted, strict=True)
+        ]
+        return Evaluation({"accuracy": accuracy(predicted, labels), "loss": loss}, predictions)
+
+    def _logits(self, model: UnimoModel, batches: StepBatch) -> paddle.Tensor:
+        inputs = model_inputs(batches["main"])
+        return model.heads["classifier"](model.pool_text(model(inputs), inputs))
+
+    def _examples(self, path: str | Path) -> list[Example]:
+        return [self._example(record, path) for record in read_labelled_texts(path, self.options.columns)]
+
+    def _example(self, record: LabelledTextRecord, path: str | Path) -> Example:
+        if record.label not in self.options.labels:
+            line = record.record_id.rpartition(":")[2]
+            raise InputError.at(path, f"label {record.label!r} is none of {list(self.options.labels)}", int(line))
+        texts = [record.text_a] if record.text_b is None else [record.text_a, record.text_b]
+        ids = [self.context.tokenizer.encode(text) for text in texts]
+        example = text_example(record.record_id, ids, self.context.vocabulary, self.context.data.max_text_length)
+        return replace(example, label=self.options.labels.index(record.label))

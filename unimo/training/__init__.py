@@ -1,0 +1,1 @@
+"""Training: the one trainer, the optimizer and its schedules, checkpoints and the run log."""

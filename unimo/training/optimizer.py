@@ -1,0 +1,99 @@
+"""AdamW with the original's decay rules, and clipping by global norm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import paddle
+from paddle import Tensor, nn
+
+from unimo.config.job import OptimizerConfig
+from unimo.errors import InputError
+
+
+def decays(name: str) -> bool:
+    """Whether a parameter is decayed: no layer normalisation, no bias.
+
+    The biases of the visual entailment head are decayed, as the original's rule by name has it (their names there
+    end in `_b_0` and `_b_1`, not `_b` or `.b_0`).
+    """
+    if name.startswith("heads.entailment."):
+        return True
+    return not (name.endswith("bias") or "norm." in name)
+
+
+def clip_gradients(parameters: Sequence[Tensor], max_norm: float) -> Tensor:
+    """Scale gradients in place by max_norm / max(norm, max_norm); returns their global norm before, a scalar."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    squares = paddle.stack([paddle.sum(gradient * gradient) for gradient in gradients])
+    norm = paddle.sqrt(paddle.sum(squares))
+    if max_norm > 0:
+        scale = max_norm / paddle.clip(norm, min=max_norm)
+        with paddle.no_grad():
+            for gradient in gradients:
+                gradient.stop_gradient = True
+                gradient.scale_(scale)
+    return norm
+
+
+class AdamW:
+    """Adam with decoupled decay: p <- p_adam - decay * rate * p_old, moments kept under the parameters' own names."""
+
+    def __init__(self, model: nn.Layer, config: OptimizerConfig) -> None:
+        self.config = config
+        self.parameters = []
+        for name, parameter in model.named_parameters():
+            parameter.name = name  # the state is saved by name, so it must not depend on the order of creation
+            self.parameters.append(parameter)
+        self._updates = 0
+        self._adamw = paddle.optimizer.AdamW(
+            learning_rate=config.learning_rate,
+            beta1=config.beta1,
+            beta2=config.beta2,
+            epsilon=config.epsilon,
+            parameters=self.parameters,
+            weight_decay=config.weight_decay,
+            apply_decay_param_fun=decays,
+        )
+
+    def step(self, rate: float) -> float:
+        """Clip, update every parameter that has a gradient, clear the gradients; returns the global norm."""
+        norm = clip_gradients(self.parameters, self.config.max_grad_norm)
+        self._updates += 1
+        self._adamw.set_lr(rate)
+        if not self.config.epsilon_rescaled:
+            # Paddle adds epsilon after the bias correction; the original before it
+            correction = math.sqrt(1 - self.config.beta2**self._updates)
+            self._adamw._epsilon = self.config.epsilon / correction
+        self._adamw.step()
+        self._adamw.clear_grad(set_to_zero=False)
+        return float(norm)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Moments and powers by name, and the number of updates."""
+        arrays = {
+            name: value.numpy() for name, value in self._adamw.state_dict().items() if isinstance(value, Tensor)
+        }
+        arrays["num_updates"] = np.asarray([self._updates], np.int64)
+        return arrays
+
+    def load_state(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
+        """Continue from a saved state.
+
+        Raises:
+            InputError: the state belongs to other parameters.
+        """
+        names = {parameter.name for parameter in self.parameters}
+        strangers = [key for key in arrays if key != "num_updates" and not _belongs(key, names)]
+        if strangers or "num_updates" not in arrays:
+            raise InputError(f"{source}: optimizer state of another model ({', '.join(strangers[:3]) or 'no counter'})")
+        self._updates = int(arrays["num_updates"][0])
+        moments = {key: paddle.to_tensor(value) for key, value in arrays.items() if key != "num_updates"}
+        self._adamw.set_state_dict(moments)
+
+
+def _belongs(key: str, names: set[str]) -> bool:
+    """Whether a state key such as `layers.0.expand.bias_moment1_0` extends one of the parameters' names."""
+    return any(key.rpartition(mark)[0] in names for mark in ("_moment1_0", "_moment2_0", "_beta1_pow", "_beta2_pow"))

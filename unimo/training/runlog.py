@@ -1,0 +1,48 @@
+"""metrics.jsonl: one JSON object an event, with `step`, `split`, and names and values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unimo.files import atomic_write
+
+
+class RunLog:
+    """Appends events to a run's metrics.jsonl."""
+
+    def __init__(self, path: str | Path, resumed_step: int | None = None) -> None:
+        """``resumed_step``: events after it belong to a part of the run that is trained again, and are dropped."""
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [] if resumed_step is None else [event for event in read_events(path) if event["step"] <= resumed_step]
+        with atomic_write(self.path) as stream:
+            stream.writelines(json.dumps(event) + "\n" for event in kept)
+
+    def log(self, step: int, split: str, values: Mapping[str, Any]) -> None:
+        """Write one event; numbers that are not finite become null."""
+        event = {"step": step, "split": split, **{name: _plain(value) for name, value in values.items()}}
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(event) + "\n")
+
+
+def read_events(path: str | Path) -> list[dict[str, Any]]:
+    """All whole events of a metrics.jsonl; a last line that was cut off by a crash is left out."""
+    if not Path(path).is_file():
+        return []
+    events = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        try:
+            events.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return events
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

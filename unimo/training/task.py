@@ -1,0 +1,126 @@
+"""What a task is: which records it reads, how they become a batch, its heads and losses, how it is scored.
+
+A task never opens a process group, writes a checkpoint or parses a flag; the trainer never learns what a task is.
+A new task is one subclass in ``unimo/tasks``, named in ``tasks/__init__.py``, and one yaml.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import paddle
+from paddle import Tensor
+
+from unimo.config.job import DataConfig
+from unimo.data.batch import Batch
+from unimo.data.examples import Vocabulary
+from unimo.data.images import ImageSource
+from unimo.errors import InputError
+from unimo.modeling import ModelInputs, UnimoModel
+from unimo.tokenization import UnimoTokenizer
+
+Losses = dict[str, Tensor]
+Report = dict[str, float]
+StepBatch = Mapping[str, Batch]
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What every task is built from."""
+
+    data: DataConfig
+    tokenizer: UnimoTokenizer
+    images: ImageSource | None = None
+    seed: int = 1
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The special ids and size that sequences are built with."""
+        t = self.tokenizer
+        return Vocabulary(t.vocab_size, t.cls_id, t.pad_id, t.sep_id, t.mask_id)
+
+    def require_images(self) -> ImageSource:
+        """The region store, or an error that names the key."""
+        if self.images is None:
+            raise InputError("data.regions: this task needs a region store")
+        return self.images
+
+
+@dataclass(frozen=True)
+class TrainingStream:
+    """One kind of training data: the length of every record, and how records become a step's batches."""
+
+    name: str
+    lengths: Sequence[int]
+    make_batch: Callable[[Sequence[int], int, int], StepBatch]
+    """(record indices, epoch, step) -> named batches; random only through (seed, epoch, index, step)."""
+
+    weight: float = 1.0
+    """Share of the steps drawn from it, where a task has several streams."""
+
+    tokens_per_batch: int = 0
+    """Budget of its batches; 0 takes the job's."""
+
+    max_examples: int = 0
+    """Most records of a batch; 0 takes the job's."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores and predictions of one split."""
+
+    metrics: dict[str, float | None]
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Task(ABC):
+    """A job's substance. Subclasses set the class variables and implement the abstract methods."""
+
+    name: ClassVar[str]
+    options_class: ClassVar[type]
+    best_metric: ClassVar[str] = "loss"
+    """Metric of the first split that decides which checkpoint is the best."""
+
+    lower_is_better: ClassVar[bool] = False
+    """Whether best_metric is better when it is lower."""
+
+    def __init__(self, context: TaskContext, options: Any) -> None:
+        self.context = context
+        self.options = options
+
+    @abstractmethod
+    def heads(self) -> dict[str, int]:
+        """Heads of the network that the task needs -> number of outputs."""
+
+    @abstractmethod
+    def streams(self) -> list[TrainingStream]:
+        """The training data, read and checked."""
+
+    @abstractmethod
+    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
+        """Named losses, whose sum is minimised, and further numbers to log."""
+
+    @abstractmethod
+    def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
+        """Score the records of a file with a model in evaluation mode."""
+
+
+def model_inputs(batch: Batch) -> ModelInputs:
+    """A batch's arrays on the device."""
+
+    def tensor(array: Any) -> Tensor | None:
+        return None if array is None else paddle.to_tensor(array)
+
+    return ModelInputs(
+        segment_ids=paddle.to_tensor(batch.segment_ids),
+        order_ids=paddle.to_tensor(batch.order_ids),
+        input_ids=tensor(batch.input_ids),
+        position_ids=tensor(batch.position_ids),
+        region_features=tensor(batch.region_features),
+        region_locations=tensor(batch.region_locations),
+    )
