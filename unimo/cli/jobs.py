@@ -11,6 +11,9 @@ from unimo.config.job import JobConfig
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
 
+CONFIG_NAME = "config.yaml"
+"""The resolved job, in its run folder and in every checkpoint."""
+
 
 def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig, Any]:
     """A job and the options of its task, from yaml files and `--a.b value` overrides.
@@ -37,9 +40,9 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
     if not resume and (folder / "metrics.jsonl").exists():
         raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
     assembly = assemble(job, options, folder / "companions")
-    trainer = Trainer(job, assembly.task, assembly.model, assembly.companions)
-    with atomic_write(folder / "config.yaml") as stream:
+    with atomic_write(folder / CONFIG_NAME) as stream:
         stream.write(dump_config({"": job, "options": options}))
+    trainer = Trainer(job, assembly.task, assembly.model, {CONFIG_NAME: folder / CONFIG_NAME, **assembly.companions})
     write_json(folder / "environment.json", describe_environment())
     return trainer.train(resume)
 

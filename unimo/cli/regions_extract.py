@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unimo.regions.proposals.detector import ProposalOptions
 from unimo.runtime.settings import usable_cores
+
+if TYPE_CHECKING:
+    pass
 
 SUMMARY = "describe the pictures of a folder as regions, in a store that training reads"
 
@@ -36,7 +40,7 @@ class Arguments(ProposalOptions):
 
 def run(arguments: Arguments) -> int:
     """Extract, and say what could not be read."""
-    
+
     from unimo.regions.extract import extract
     from unimo.runtime.progress import progress_bar
 
@@ -60,7 +64,7 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def _codebook(path: Path | None):  # noqa: ANN202
+def _codebook(path: Path | None) -> Codebook | None:
     from unimo.regions.detectors import FOLDER_NAME
     from unimo.regions.proposals.codebook import Codebook
 

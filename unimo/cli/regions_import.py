@@ -32,7 +32,7 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Import, and print the count."""
-    
+
     from unimo.regions.importers import import_features
     from unimo.runtime.progress import progress_bar
 

@@ -112,7 +112,7 @@ class TrainingConfig:
     """Checkpoints to keep, the latest ones; the best by best_metric is kept besides."""
 
     best_metric: str = ""
-    """`split.metric` that decides which checkpoint is the best; empty takes the task's own choice on the first split."""
+    """`split.metric` that decides which checkpoint is the best; empty takes the task's own on the first split."""
 
     def __post_init__(self) -> None:
         """Refuse counts that cannot be."""

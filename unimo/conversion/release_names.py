@@ -13,6 +13,20 @@ import numpy as np
 from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
 
+_SHARED_KEYS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "max_position_embeddings",
+    "initializer_range",
+    "image_embedding_size",
+    "image_class_size",
+)
+"""Keys of a released model config that mean the same here."""
+
 QKV = ("query", "key", "value")
 
 _STEMS: Mapping[str, str] = {
@@ -77,7 +91,9 @@ def _with_suffix(original: str, stems: Mapping[str, str]) -> str | None:
     return None
 
 
-def from_release(arrays: Mapping[str, np.ndarray], source: str = "checkpoint") -> tuple[dict[str, np.ndarray], list[str]]:
+def from_release(
+    arrays: Mapping[str, np.ndarray], source: str = "checkpoint"
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """Original arrays by original name -> our arrays by our name, and the names that have no place here.
 
     Raises:
@@ -114,13 +130,9 @@ def heads_of(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
 
 def config_from_release(values: Mapping[str, object]) -> UnimoConfig:
     """A released model config (its json) -> ours; keys that only the original's programs read are left out."""
-    names = (
-        "vocab_size hidden_size num_hidden_layers num_attention_heads hidden_dropout_prob max_position_embeddings "
-        "attention_probs_dropout_prob initializer_range image_embedding_size image_class_size"
-    ).split()
-    missing = [name for name in names if name not in values]
+    missing = [name for name in _SHARED_KEYS if name not in values]
     if missing:
         raise InputError(f"model config: no {', '.join(missing)}")
     if values.get("hidden_act", "gelu") != "gelu":
         raise InputError(f"model config: hidden_act {values['hidden_act']!r}, only gelu is released")
-    return UnimoConfig(**{name: values[name] for name in names})  # type: ignore[arg-type]
+    return UnimoConfig(**{name: values[name] for name in _SHARED_KEYS})  # type: ignore[arg-type]

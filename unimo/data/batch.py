@@ -71,8 +71,8 @@ def collate(examples: Sequence[Example], pad_id: int, groups: Sequence[int] | No
 def _text_arrays(examples: Sequence[Example], num_tokens: int, pad_id: int) -> dict[str, Array]:
     if num_tokens == 0:
         return {}
-    input_ids = np.full((len(examples), num_tokens), pad_id, np.int64)
-    position_ids = np.full((len(examples), num_tokens), pad_id, np.int64)
+    input_ids: Array = np.full((len(examples), num_tokens), pad_id, np.int64)
+    position_ids: Array = np.full((len(examples), num_tokens), pad_id, np.int64)
     for row, example in enumerate(examples):
         if example.token_ids is not None:
             input_ids[row, : example.num_tokens] = example.token_ids

@@ -7,8 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unimo.data.masking import Fragments, SpanMasking, as_ids, choose_regions, choose_spans, corrupt_tokens
-from unimo.data.masking import position_ids_of, split_fragments
+from unimo.data.masking import (
+    Fragments,
+    SpanMasking,
+    as_ids,
+    choose_regions,
+    choose_spans,
+    corrupt_tokens,
+    position_ids_of,
+    split_fragments,
+)
 
 Array = np.ndarray
 
@@ -157,8 +165,9 @@ def fragments_example(
     labels = token_ids[len(source) + 1 :]
     inside = labels != vocabulary.cls_id  # a fragment's [CLS] is given, not predicted
     targets = TokenTargets(positions[inside], labels[inside])
-    return Example(record_id, token_ids, np.concatenate([source_positions, as_ids(target_positions)]), order,
-                   token_targets=targets)
+    return Example(
+        record_id, token_ids, np.concatenate([source_positions, as_ids(target_positions)]), order, token_targets=targets
+    )
 
 
 def with_regions(example: Example, regions: RegionInput) -> Example:
@@ -166,9 +175,7 @@ def with_regions(example: Example, regions: RegionInput) -> Example:
     return replace(example, regions=regions)
 
 
-def masked_region_example(
-    example: Example, ratio: float, max_overlap: float, rng: np.random.Generator
-) -> Example:
+def masked_region_example(example: Example, ratio: float, max_overlap: float, rng: np.random.Generator) -> Example:
     """Hide regions of the example's image (their features become zeros) and ask for feature and class."""
     regions = example.regions
     assert regions is not None

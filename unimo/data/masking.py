@@ -150,10 +150,10 @@ def _uniform_fragments(length: int, settings: Fragments, rng: np.random.Generato
     taken = np.zeros(length, dtype=bool)
     while budget > 0:
         size = min(int(rng.integers(4, 33)), budget)
-        starts = [start for start in range(length - size + 1) if not taken[start : start + size].any()]
-        if not starts:
-            size = 1
-            starts = list(np.flatnonzero(~taken))
+        free = np.lib.stride_tricks.sliding_window_view(~taken, size).all(axis=1)
+        starts = np.flatnonzero(free)
+        if len(starts) == 0:
+            size, starts = 1, np.flatnonzero(~taken)
         start = int(rng.choice(starts))
         taken[start : start + size] = True
         budget -= size

@@ -1,7 +1,8 @@
 """A fully connected layer whose bias gradient is a matrix product.
 
 Paddle's CPU kernel sums the rows of the output gradient for the bias one after another, which costs a quarter of a
-tiny model's training step (94.6 -> 75.2 ms at 64 x 26 positions of width 128, 2 cores); ones @ gradient is the same sum.
+tiny model's training step (94.6 -> 75.2 ms at 64 x 26 positions of width 128, 2 cores); ones @ gradient is
+the same sum.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ class _LinearWithFastBias(PyLayer):
     """y = x W + b with hand-written gradients."""
 
     @staticmethod
-    def forward(ctx, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[no-untyped-def] # noqa: ANN001, D102
+    def forward(ctx, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.save_for_backward(inputs, weight)
         return F.linear(inputs, weight, bias)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[no-untyped-def] # noqa: ANN001, D102
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[no-untyped-def]
         inputs, weight = ctx.saved_tensor()
         rows = gradient.reshape([-1, gradient.shape[-1]])
         weight_gradient = paddle.matmul(inputs.reshape([-1, inputs.shape[-1]]), rows, transpose_x=True)

@@ -111,7 +111,6 @@ class UnimoModel(nn.Layer):
             caches.append(grown)
         return hidden, DecodingState(tuple(caches), state.prefix_bias)
 
-
     @classmethod
     def from_pretrained(cls, folder: str | Path, heads: Mapping[str, int] | None = None) -> UnimoModel:
         """The model saved in ``folder``, ready to evaluate; see :func:`modeling.pretrained.load_model`."""

@@ -13,7 +13,9 @@ Denominator = Literal["images", "both", "batch"]
 _EXCLUDED = -1e9
 
 
-def contrastive_loss(scores: Tensor, positives: Tensor, valid: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+def contrastive_loss(
+    scores: Tensor, positives: Tensor, valid: Tensor | None = None, temperature: float = 1.0
+) -> Tensor:
     """-log(sum over positives of exp(score / temperature) / sum over all candidates), mean over examples.
 
     The sums are inside the logarithm: one good positive is enough (paper, equation 1).

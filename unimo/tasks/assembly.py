@@ -1,8 +1,8 @@
-"""From a job's configuration to what the trainer runs: tokenizer, images, task and model, checked against each other."""
+"""From a job's configuration to what the trainer runs: tokenizer, images, task and model, checked together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ import paddle
 
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig, JobConfig
-from unimo.data.images import ImageSource
+from unimo.data.examples import RegionInput
+from unimo.data.images import ImageSource, region_input
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config
 from unimo.regions import FeatureSpec, assert_same_features
+from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
+from unimo.regions.detectors import load_detector
+from unimo.regions.extract import read_image
 from unimo.tasks import task_class
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.task import Task, TaskContext
@@ -36,7 +40,7 @@ class Assembly:
 def assemble(job: JobConfig, options: Any, companions_folder: Path) -> Assembly:
     """Build everything a training job needs; what does not fit together is an InputError naming the key.
 
-    ``companions_folder`` receives the files that every checkpoint will carry.
+    ``companions_folder`` receives the files that every checkpoint will carry, so that it can be used alone.
     """
     tokenizer = load_tokenizer(job.tokenizer or job.init_from)
     images = ImageSource(job.data.regions, job.data.max_regions) if job.data.regions else None
@@ -44,7 +48,10 @@ def assemble(job: JobConfig, options: Any, companions_folder: Path) -> Assembly:
     task = task_class(job.task)(context, options)
     model = build_model(job, task)
     tokenizer.save_pretrained(companions_folder)
-    return Assembly(task, model, {TOKENIZER_NAME: companions_folder / TOKENIZER_NAME})
+    companions = {TOKENIZER_NAME: companions_folder / TOKENIZER_NAME}
+    if images is not None and (images.path / DETECTOR_FOLDER).is_dir():
+        companions[DETECTOR_FOLDER] = images.path / DETECTOR_FOLDER
+    return Assembly(task, model, companions)
 
 
 def load_tokenizer(path: str | Path) -> UnimoTokenizer:
@@ -75,7 +82,8 @@ def build_model(job: JobConfig, task: Task) -> UnimoModel:
 
 def fit_config(config: UnimoConfig, context: TaskContext) -> UnimoConfig:
     """Fill what the config leaves to the tokenizer and the region store, and note whose they are."""
-    tokenizer, changes = context.tokenizer, {}
+    tokenizer = context.tokenizer
+    changes: dict[str, Any] = {}
     changes["vocab_size"] = config.vocab_size or tokenizer.vocab_size
     if changes["vocab_size"] != tokenizer.vocab_size:
         raise InputError(f"arch.vocab_size: {config.vocab_size}, but the tokenizer has {tokenizer.vocab_size} entries")
@@ -100,24 +108,25 @@ def check_fits(config: UnimoConfig, context: TaskContext, source: str | Path) ->
     if config.tokenizer_fingerprint not in ("", context.tokenizer.fingerprint):
         raise InputError(f"{source}: was trained with another dictionary than the tokenizer given")
     if context.images is not None and config.region_feature_name:
-        expected = FeatureSpec(
-            config.region_feature_name,
-            config.region_feature_version,
-            config.image_embedding_size,
-            config.image_class_size,
-        )
-        assert_same_features(expected, context.images.spec, str(source))
+        assert_same_features(_expected_features(config), context.images.spec, str(source))
+
+
+def _expected_features(config: UnimoConfig) -> FeatureSpec:
+    return FeatureSpec(
+        config.region_feature_name, config.region_feature_version, config.image_embedding_size, config.image_class_size
+    )
 
 
 def load_for_inference(
-    checkpoint: str | Path, task_name: str, options: Any, data: DataConfig, images: ImageSource | None = None
+    checkpoint: str | Path, task_name: str, options: Any, data: DataConfig, seed: int = 1
 ) -> tuple[Task, UnimoModel]:
     """The task and model of a checkpoint folder, with the tokenizer that lies in it.
 
     Raises:
         InputError: the checkpoint lacks a head that the task needs, or does not fit the region store.
     """
-    context = TaskContext(data, load_tokenizer(checkpoint), images)
+    images = ImageSource(data.regions, data.max_regions) if data.regions else None
+    context = TaskContext(data, load_tokenizer(checkpoint), images, seed)
     task = task_class(task_name)(context, options)
     config, saved_heads = read_config(checkpoint)
     check_fits(config, context, checkpoint)
@@ -125,3 +134,21 @@ def load_for_inference(
     if absent:
         raise InputError(f"{checkpoint}: no head {', '.join(absent)} for the task {task_name}")
     return task, UnimoModel.from_pretrained(checkpoint, task.heads())
+
+
+def describe_images(paths: Sequence[Path], checkpoint: str | Path, max_regions: int) -> dict[str, RegionInput]:
+    """Pictures as a checkpoint reads them, by file name, through the detector that lies beside its weights.
+
+    Raises:
+        InputError: an unreadable picture, no detector, or one whose features the checkpoint was not trained on.
+    """
+    detector = load_detector(Path(checkpoint) / DETECTOR_FOLDER)
+    config, _ = read_config(checkpoint)
+    assert_same_features(_expected_features(config), detector.spec, str(checkpoint))
+    images = {}
+    for path in paths:
+        picture = read_image(path)
+        if picture is None:
+            raise InputError.at(path, "not a readable picture")
+        images[str(path)] = region_input(detector.detect(picture), max_regions)
+    return images

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -13,11 +14,21 @@ from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example, RegionInput, generation_example, with_regions
 from unimo.data.records import CaptionRecord, read_captions
 from unimo.data.sampling import sequential_batches
+from unimo.errors import InputError
 from unimo.generation import BeamSettings, beam_search, prediction_text
 from unimo.metrics.captioning import caption_metrics
 from unimo.modeling import UnimoModel, gather_rows
 from unimo.objectives import language_loss
-from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TrainingStream, model_inputs
+from unimo.training.task import (
+    Evaluation,
+    Losses,
+    PredictionRequest,
+    Report,
+    StepBatch,
+    Task,
+    TrainingStream,
+    model_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,13 @@ class Captioning(Task):
         predictions = [{"image_id": image_id, "caption": caption} for image_id, caption in captions.items()]
         return Evaluation(metrics, predictions, notes)
 
+    def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
+        """A caption for every image."""
+        if not request.images:
+            raise InputError("images: captioning needs at least one")
+        captions = self.caption_regions(model, list(request.images.values()))
+        return [{"image": name, "caption": text} for name, text in zip(request.images, captions, strict=True)]
+
     def caption_images(self, model: UnimoModel, image_ids: Sequence[str]) -> dict[str, str]:
         """Image id -> generated caption."""
         images = self.context.require_images()
@@ -114,7 +132,11 @@ class Captioning(Task):
     def _example(self, record: CaptionRecord, caption_ids: Sequence[int], regions: RegionInput) -> Example:
         vocabulary = self.context.vocabulary
         text = generation_example(
-            record.record_id, None, caption_ids, vocabulary, end_id=vocabulary.sep_id,
+            record.record_id,
+            None,
+            caption_ids,
+            vocabulary,
+            end_id=vocabulary.sep_id,
             max_target_length=self.context.data.max_text_length,
         )
         return with_regions(text, regions)

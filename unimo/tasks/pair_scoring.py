@@ -1,4 +1,4 @@
-"""Scores of every image against every text, each pair encoded jointly: the matching head or the caption's likelihood."""
+"""Scores of all images against all texts, each pair encoded jointly: by the matching head or by likelihood."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ def score_matrix(
 
 
 def pair_batch(
-    images: Sequence[RegionInput], texts: Sequence[Example], image_index: np.ndarray, text_index: np.ndarray, pad_id: int
+    images: Sequence[RegionInput],
+    texts: Sequence[Example],
+    image_index: np.ndarray,
+    text_index: np.ndarray,
+    pad_id: int,
 ) -> Batch:
     """The batch of N pairs (image_index[n], text_index[n]): both sides are padded once and gathered by index."""
     image_side = collate([Example("", regions=image) for image in images], pad_id)
@@ -93,8 +97,10 @@ def _pair_batches(
         for image_start in range(0, len(images), image_block):
             chosen_images = image_order[image_start : image_start + image_block]
             batch = pair_batch(
-                [images[index] for index in chosen_images], [texts[index] for index in chosen_texts],
-                *all_pairs(len(chosen_images), len(chosen_texts)), pad_id,
+                [images[index] for index in chosen_images],
+                [texts[index] for index in chosen_texts],
+                *all_pairs(len(chosen_images), len(chosen_texts)),
+                pad_id,
             )
             yield chosen_images, chosen_texts, batch
 

@@ -208,7 +208,9 @@ class Pretraining(Task):
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             generate = self._generates(step)
             examples = [
-                self._language_example(records[i].record_id, records[i].text, token_ids[i], generate, self._rng(epoch, i))
+                self._language_example(
+                    records[i].record_id, records[i].text, token_ids[i], generate, self._rng(epoch, i)
+                )
                 for i in indices
             ]
             return {self._language_name(generate): collate(examples, vocabulary.pad_id)}
@@ -222,7 +224,9 @@ class Pretraining(Task):
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [
-                self._mask_regions(Example(records[i].record_id, regions=images[records[i].image_id]), self._rng(epoch, i))
+                self._mask_regions(
+                    Example(records[i].record_id, regions=images[records[i].image_id]), self._rng(epoch, i)
+                )
                 for i in indices
             ]
             return {"regions": collate(examples, self.context.vocabulary.pad_id)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -12,11 +13,22 @@ import paddle
 from unimo.data.examples import text_example
 from unimo.data.records import CaptionRecord, read_captions
 from unimo.data.sampling import record_rng
+from unimo.errors import InputError
 from unimo.metrics.retrieval import retrieval_metrics
 from unimo.modeling import UnimoModel
 from unimo.objectives import circle_loss
 from unimo.tasks.pair_scoring import Scorer, pair_batch, score_matrix
-from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TaskContext, TrainingStream, model_inputs
+from unimo.training.task import (
+    Evaluation,
+    Losses,
+    PredictionRequest,
+    Report,
+    StepBatch,
+    Task,
+    TaskContext,
+    TrainingStream,
+    model_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,20 @@ class Retrieval(Task):
         scores = score_records(self.context, model, records, "match")
         return Evaluation(retrieval_scores(scores, records), rankings(scores, records))
 
+    def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
+        """For every text, the images from the best match to the worst, with the matching head's scores."""
+        if not request.images or not request.texts:
+            raise InputError("images, texts: retrieval needs at least one of each")
+        texts = [" ".join(text) for text in request.texts]
+        names, ids = list(request.images), self.context.tokenizer.encode_batch(texts)
+        images, budget = list(request.images.values()), self.context.data.tokens_per_batch
+        scores = score_matrix(model, images, ids, "match", self.context.vocabulary, budget)
+        ranked = [np.argsort(-scores[:, column], kind="stable") for column in range(len(texts))]
+        return [
+            {"text": text, "images": [{"image": names[i], "score": float(scores[i, column])} for i in order]}
+            for column, (text, order) in enumerate(zip(texts, ranked, strict=True))
+        ]
+
     def _group(self, index: int, owner: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Image and caption numbers of one group's rows: the pair, wrong images, wrong captions."""
         image = int(owner[index])
@@ -151,16 +177,18 @@ def retrieval_scores(scores: np.ndarray, records: Sequence[CaptionRecord]) -> di
     return {**flat, "mean_r1": (flat["text_to_image.r1"] + flat["image_to_text.r1"]) / 2}
 
 
-def rankings(scores: np.ndarray, records: Sequence[CaptionRecord], depth: int = 10) -> list[dict[str, object]]:
+def rankings(scores: np.ndarray, records: Sequence[CaptionRecord], depth: int = 10) -> list[dict[str, Any]]:
     """For every caption, the images ranked first and their scores."""
     captions = [(record.image_id, caption) for record in records for caption in record.captions]
     ranked = []
     for column, (image_id, caption) in enumerate(captions):
         order = np.argsort(-scores[:, column], kind="stable")[:depth]
-        ranked.append({
-            "caption": caption,
-            "image_id": image_id,
-            "ranked_images": [records[index].image_id for index in order],
-            "scores": [float(scores[index, column]) for index in order],
-        })
+        ranked.append(
+            {
+                "caption": caption,
+                "image_id": image_id,
+                "ranked_images": [records[index].image_id for index in order],
+                "scores": [float(scores[index, column]) for index in order],
+            }
+        )
     return ranked

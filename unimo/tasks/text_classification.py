@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 
 from unimo.data.batch import collate
-from unimo.data.examples import Example, text_example
+from unimo.data.examples import Example, TokenTargets, text_example
 from unimo.data.records import LabelledTextRecord, TextColumns, read_labelled_texts
-from unimo.data.sampling import sequential_batches
+from unimo.data.sampling import record_rng, sequential_batches
 from unimo.errors import InputError
 from unimo.metrics.classification import accuracy
-from unimo.modeling import UnimoModel
-from unimo.objectives import classification_loss
-from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TrainingStream, model_inputs
+from unimo.modeling import UnimoModel, gather_rows
+from unimo.objectives import classification_loss, language_loss
+from unimo.training.task import (
+    Evaluation,
+    Losses,
+    PredictionRequest,
+    Report,
+    StepBatch,
+    Task,
+    TrainingStream,
+    model_inputs,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,15 @@ class TextClassificationOptions:
 
     labels: tuple[str, ...] = ("0", "1")
     """Labels as the file writes them; their order gives the class numbers."""
+
+    token_dropout: float = 0.0
+    """Share of a training text's tokens hidden behind [MASK] (ours; helps small models trained from scratch)."""
+
+    masked_language_weight: float = 0.0
+    """Weight of predicting those hidden tokens beside the label (ours)."""
+
+    label_smoothing: float = 0.0
+    """Weight of the uniform distribution in the targets."""
 
     columns: TextColumns = field(default_factory=TextColumns)
     """Columns of the files."""
@@ -42,23 +61,33 @@ class TextClassification(Task):
 
     def heads(self) -> dict[str, int]:
         """Text pooler and a classifier with one output a label."""
-        return {"text_pooler": 0, "classifier": len(self.options.labels)}
+        heads = {"text_pooler": 0, "classifier": len(self.options.labels)}
+        return heads | {"masked_language": 0} if self.options.masked_language_weight else heads
 
     def streams(self) -> list[TrainingStream]:
         """The training file."""
         examples = self._examples(self.context.data.train)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            return {"main": collate([examples[index] for index in indices], self.context.vocabulary.pad_id)}
+            chosen = [self._hide(examples[index], record_rng(self.context.seed, epoch, index)) for index in indices]
+            return {"main": collate(chosen, self.context.vocabulary.pad_id)}
 
         return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
 
     def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
-        """Cross-entropy, and the batch's accuracy."""
-        logits = self._logits(model, batches)
-        labels = paddle.to_tensor(batches["main"].labels)
+        """Cross-entropy of the label (and of hidden tokens), and the batch's accuracy."""
+        batch = batches["main"]
+        inputs = model_inputs(batch)
+        hidden = model(inputs)
+        logits = model.heads["classifier"](model.pool_text(hidden, inputs))
+        labels = paddle.to_tensor(batch.labels)
         hits = paddle.mean((paddle.argmax(logits, axis=-1) == labels).astype("float32"))
-        return {"classification": classification_loss(logits, labels)}, {"accuracy": float(hits)}
+        losses = {"classification": classification_loss(logits, labels, self.options.label_smoothing)}
+        if self.options.masked_language_weight and batch.token_rows is not None:
+            rows = gather_rows(hidden, paddle.to_tensor(batch.token_rows))
+            predicted = language_loss(model.language_logits(rows), paddle.to_tensor(batch.token_labels))
+            losses["masked_language"] = self.options.masked_language_weight * predicted
+        return losses, {"accuracy": float(hits)}
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Accuracy and mean cross-entropy over a file."""
@@ -77,6 +106,41 @@ class TextClassification(Task):
             for example, choice in zip(examples, predicted, strict=True)
         ]
         return Evaluation({"accuracy": accuracy(predicted, labels), "loss": loss}, predictions)
+
+    def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
+        """Label and probabilities of every text or pair of texts."""
+        if not request.texts:
+            raise InputError("texts: classification needs at least one")
+        examples = [
+            text_example(
+                "",
+                self.context.tokenizer.encode_batch(list(text)),
+                self.context.vocabulary,
+                self.context.data.max_text_length,
+            )
+            for text in request.texts
+        ]
+        batch = collate(examples, self.context.vocabulary.pad_id)
+        probabilities = F.softmax(self._logits(model, {"main": batch})).numpy()
+        return [
+            {
+                "text": list(text),
+                "label": self.options.labels[int(row.argmax())],
+                "probabilities": dict(zip(self.options.labels, map(float, row), strict=True)),
+            }
+            for text, row in zip(request.texts, probabilities, strict=True)
+        ]
+
+    def _hide(self, example: Example, rng: np.random.Generator) -> Example:
+        """The example with some tokens hidden; special tokens stay."""
+        if self.options.token_dropout == 0:
+            return example
+        assert example.token_ids is not None
+        hidden = rng.random(example.num_tokens) < self.options.token_dropout
+        hidden &= ~np.isin(example.token_ids, self.context.tokenizer.special_ids)
+        targets = TokenTargets(np.flatnonzero(hidden), example.token_ids[hidden])
+        token_ids = np.where(hidden, self.context.vocabulary.mask_id, example.token_ids)
+        return replace(example, token_ids=token_ids, token_targets=targets)
 
     def _logits(self, model: UnimoModel, batches: StepBatch) -> paddle.Tensor:
         inputs = model_inputs(batches["main"])

@@ -68,7 +68,9 @@ class CheckpointFolder:
         with atomic_folder(path) as temporary:
             self._write_weights(model, temporary)
             save_file(dict(optimizer_state), temporary / OPTIMIZER_NAME)
-            write_json(temporary / STATE_NAME, vars(state) | {"streams": {k: dict(v) for k, v in state.streams.items()}})
+            write_json(
+                temporary / STATE_NAME, vars(state) | {"streams": {k: dict(v) for k, v in state.streams.items()}}
+            )
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self.path(old))
         return path

@@ -73,9 +73,7 @@ class AdamW:
 
     def state(self) -> dict[str, np.ndarray]:
         """Moments and powers by name, and the number of updates."""
-        arrays = {
-            name: value.numpy() for name, value in self._adamw.state_dict().items() if isinstance(value, Tensor)
-        }
+        arrays = {name: value.numpy() for name, value in self._adamw.state_dict().items() if isinstance(value, Tensor)}
         arrays["num_updates"] = np.asarray([self._updates], np.int64)
         return arrays
 

@@ -17,7 +17,7 @@ from paddle import Tensor
 
 from unimo.config.job import DataConfig
 from unimo.data.batch import Batch
-from unimo.data.examples import Vocabulary
+from unimo.data.examples import RegionInput, Vocabulary
 from unimo.data.images import ImageSource
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, UnimoModel
@@ -78,6 +78,15 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class PredictionRequest:
+    """What a user wants a prediction for: images, texts, or both, each with a name to show."""
+
+    images: Mapping[str, RegionInput] = field(default_factory=dict)
+    texts: Sequence[tuple[str, ...]] = ()
+    """Each one text, or a pair of texts."""
+
+
 class Task(ABC):
     """A job's substance. Subclasses set the class variables and implement the abstract methods."""
 
@@ -108,6 +117,14 @@ class Task(ABC):
     @abstractmethod
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Score the records of a file with a model in evaluation mode."""
+
+    def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
+        """Predictions for inputs without a label, one mapping each; a task that has none says so.
+
+        Raises:
+            InputError: the task makes no predictions, or lacks the images or texts that it needs.
+        """
+        raise InputError(f"task: {self.name} makes no predictions; fine-tune the checkpoint for a task first")
 
 
 def model_inputs(batch: Batch) -> ModelInputs:

@@ -6,6 +6,8 @@ overlapping ones give way to the better.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -41,8 +43,14 @@ def propose_boxes(image: Array, max_boxes: int, grid: int, min_area: float, max_
 def background_distance(lab: Array) -> Array:
     """[H, W] float32 distance of every pixel from the colours along the picture's border, in Lab units."""
     blurred = cv2.GaussianBlur(lab, (3, 3), 0).astype(np.float32)
-    border = np.concatenate([blurred[:2].reshape(-1, 3), blurred[-2:].reshape(-1, 3), blurred[:, :2].reshape(-1, 3),
-                             blurred[:, -2:].reshape(-1, 3)])
+    border = np.concatenate(
+        [
+            blurred[:2].reshape(-1, 3),
+            blurred[-2:].reshape(-1, 3),
+            blurred[:, :2].reshape(-1, 3),
+            blurred[:, -2:].reshape(-1, 3),
+        ]
+    )
     return np.linalg.norm(blurred - np.median(border, axis=0), axis=2)
 
 
@@ -51,7 +59,7 @@ def contour_boxes(lab: Array) -> Array:
     distance = background_distance(lab)
     otsu, _ = cv2.threshold(np.clip(distance, 0, 255).astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    boxes = []
+    boxes: list[Sequence[int]] = []
     for threshold in (max(8.0, 0.5 * otsu), max(10.0, otsu), max(14.0, 1.5 * otsu)):
         mask = (distance > threshold).astype(np.uint8)
         for cleaned in (mask, cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)):
@@ -63,11 +71,11 @@ def contour_boxes(lab: Array) -> Array:
 def blob_boxes(lab: Array) -> Array:
     """Boxes of maximally stable extremal regions in lightness and both colour channels."""
     area = lab.shape[0] * lab.shape[1]
-    finder = cv2.MSER_create(delta=8, min_area=max(30, area // 400), max_area=area // 2)
-    boxes: list[tuple[int, int, int, int]] = []
+    finder = cv2.MSER.create(delta=8, min_area=max(30, area // 400), max_area=area // 2)
+    boxes: list[Sequence[int]] = []
     for channel in range(3):
         _, found = finder.detectRegions(np.ascontiguousarray(lab[:, :, channel]))
-        boxes += [tuple(box) for box in found]
+        boxes += [[int(value) for value in box] for box in found]
     return _corners(boxes)
 
 
@@ -75,9 +83,7 @@ def grid_boxes(shape: tuple[int, ...], grid: int) -> Array:
     """The cells of a grid x grid cut of a picture."""
     rows = np.linspace(0, shape[0], grid + 1)
     columns = np.linspace(0, shape[1], grid + 1)
-    cells = [
-        (columns[j], rows[i], columns[j + 1], rows[i + 1]) for i in range(grid) for j in range(grid)
-    ]
+    cells = [(columns[j], rows[i], columns[j + 1], rows[i + 1]) for i in range(grid) for j in range(grid)]
     return np.asarray(cells, np.float32).reshape(-1, 4)
 
 
@@ -92,8 +98,12 @@ def contrast(lab: Array, boxes: Array) -> Array:
 
     x1, y1, x2, y2 = boxes.astype(np.int64).T
     margin_x, margin_y = np.maximum(3, (x2 - x1) // 4), np.maximum(3, (y2 - y1) // 4)
-    outer = (np.maximum(0, x1 - margin_x), np.maximum(0, y1 - margin_y), np.minimum(width, x2 + margin_x),
-             np.minimum(height, y2 + margin_y))
+    outer = (
+        np.maximum(0, x1 - margin_x),
+        np.maximum(0, y1 - margin_y),
+        np.minimum(width, x2 + margin_x),
+        np.minimum(height, y2 + margin_y),
+    )
     area = ((x2 - x1) * (y2 - y1)).astype(np.float64)[:, None]
     outer_area = ((outer[2] - outer[0]) * (outer[3] - outer[1])).astype(np.float64)[:, None]
     inside = total(x1, y1, x2, y2)
@@ -130,7 +140,7 @@ def _clean(boxes: Array, shape: tuple[int, ...], min_area: float) -> Array:
     return np.unique(kept, axis=0).reshape(-1, 4)
 
 
-def _corners(boxes: list[tuple[int, int, int, int]]) -> Array:
+def _corners(boxes: Sequence[Sequence[int]]) -> Array:
     """x, y, width, height -> x1, y1, x2, y2 float32."""
     array = np.asarray(boxes, np.float32).reshape(-1, 4)
     array[:, 2:] += array[:, :2]

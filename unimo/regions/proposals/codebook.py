@@ -39,8 +39,9 @@ class Codebook:
         cv2.setRNGSeed(seed)
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-3)
         chosen = np.ascontiguousarray(features[np.sort(sample)], np.float32)
-        _, _, centres = cv2.kmeans(chosen, num_classes, None, stop, 1, cv2.KMEANS_PP_CENTERS)
-        return cls(centres.astype(np.float32))
+        labels = np.zeros((len(chosen), 1), np.int32)
+        _, _, centres = cv2.kmeans(chosen, num_classes, labels, stop, 1, cv2.KMEANS_PP_CENTERS)
+        return cls(np.asarray(centres, np.float32))
 
     def probabilities(self, features: Array) -> Array:
         """[R, F] -> [R, C]: softmax of minus the squared distance, relative to that of the nearest centre."""

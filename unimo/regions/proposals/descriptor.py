@@ -40,13 +40,15 @@ def _blocks(lab: Array, box: Array, background: Array) -> Array:
     foreground = _foreground(square, background)
     size = np.sqrt(max(1, (x2 - x1) * (y2 - y1)) / (lab.shape[0] * lab.shape[1]))
     aspect = np.log(max(1, x2 - x1) / max(1, y2 - y1))
-    return np.concatenate([
-        3.0 * _colour(square, foreground),
-        2.0 * _silhouette(foreground),
-        _gradients(foreground * 255, square[:, :, 0]),
-        2.0 * _texture(square[:, :, 0], foreground, crop),
-        np.asarray([4.0 * size, aspect]),
-    ])
+    return np.concatenate(
+        [
+            3.0 * _colour(square, foreground),
+            2.0 * _silhouette(foreground),
+            _gradients(foreground * 255, square[:, :, 0]),
+            2.0 * _texture(square[:, :, 0], foreground, crop),
+            np.asarray([4.0 * size, aspect]),
+        ]
+    )
 
 
 def _foreground(square: Array, background: Array) -> Array:

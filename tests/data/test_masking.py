@@ -1,0 +1,119 @@
+"""Budgets and distributions of masking: property tests over random texts and images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unimo.data.masking import (
+    Fragments,
+    SpanMasking,
+    choose_regions,
+    choose_spans,
+    corrupt_tokens,
+    overlaps,
+    span_length_probabilities,
+    split_fragments,
+)
+
+
+def random_units(length: int, rng: np.random.Generator) -> np.ndarray:
+    starts = rng.random(length) < 0.6
+    starts[0] = True
+    return starts
+
+
+@given(st.integers(3, 120), st.integers(0, 10_000))
+def test_spans_fill_the_budget_and_spare_special_tokens(length: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    maskable = np.ones(length, bool)
+    maskable[[0, -1]] = False
+    chosen = choose_spans(random_units(length, rng), maskable, SpanMasking(), rng)
+    assert len(chosen) == min(max(1, math.ceil(0.15 * length)), length - 2)
+    assert maskable[chosen].all()
+    assert len(set(chosen.tolist())) == len(chosen)
+
+
+@given(st.integers(10, 120), st.integers(0, 10_000))
+def test_a_span_begins_where_a_unit_begins(length: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    starts, maskable = random_units(length, rng), np.ones(length, bool)
+    chosen = set(choose_spans(starts, maskable, SpanMasking(), rng).tolist())
+    for position in chosen:
+        assert starts[position] or position - 1 in chosen
+
+
+def test_span_lengths_follow_the_geometric_distribution() -> None:
+    probabilities = span_length_probabilities(SpanMasking())
+    expected = 0.2 * 0.8 ** np.arange(11)
+    np.testing.assert_allclose(probabilities, expected / expected.sum())
+    assert (probabilities * np.arange(11)).sum() == pytest.approx(2.97, abs=0.01)
+
+
+def test_masked_tokens_are_replaced_in_the_right_shares() -> None:
+    rng = np.random.default_rng(0)
+    token_ids = rng.integers(4, 999, size=200_000)
+    corrupted = corrupt_tokens(token_ids, np.arange(len(token_ids)), SpanMasking(), 999, 1000, rng)
+    masked = corrupted == 999
+    changed = (corrupted != token_ids) & ~masked
+    assert masked.mean() == pytest.approx(0.8, abs=0.01)
+    assert changed.mean() == pytest.approx(0.1, abs=0.01)
+    assert corrupted[changed].min() >= 4
+    assert corrupted[changed].max() <= 998
+
+
+@given(st.integers(5, 50), st.integers(0, 1000), st.integers(4, 40))
+def test_random_replacements_are_never_special(vocab_size: int, seed: int, mask_id: int) -> None:
+    rng = np.random.default_rng(seed)
+    vocab_size = max(vocab_size, mask_id + 1, 6)
+    token_ids = np.full(50, 0)
+    only_random = SpanMasking(mask_share=0.0, random_share=1.0)
+    corrupted = corrupt_tokens(token_ids, np.arange(50), only_random, mask_id, vocab_size, rng)
+    assert (corrupted >= 4).all()
+    assert (corrupted < vocab_size).all()
+    assert (corrupted != mask_id).all()
+
+
+@pytest.mark.parametrize("scheme", ["two_scale", "uniform"])
+@settings(max_examples=60)
+@given(length=st.integers(1, 400), seed=st.integers(0, 10_000))
+def test_fragments_are_sorted_disjoint_and_never_empty(scheme: str, length: int, seed: int) -> None:
+    fragments = split_fragments(length, Fragments(scheme=scheme), np.random.default_rng(seed))
+    flat = [edge for fragment in fragments for edge in fragment]
+    assert fragments
+    assert flat == sorted(flat)
+    assert flat[0] >= 0
+    assert flat[-1] <= length
+    assert all(start < end for start, end in fragments)
+
+
+@pytest.mark.parametrize("scheme", ["two_scale", "uniform"])
+def test_a_quarter_of_long_texts_is_target(scheme: str) -> None:
+    rng = np.random.default_rng(1)
+    shares = []
+    for _ in range(600):
+        fragments = split_fragments(2000, Fragments(scheme=scheme), rng)
+        shares.append(sum(end - start for start, end in fragments) / 2000)
+    assert np.mean(shares) == pytest.approx(0.25, abs=0.01)
+
+
+def test_overlap_of_boxes() -> None:
+    boxes = np.asarray([[0, 0, 10, 10], [0, 0, 10, 5], [20, 20, 30, 30]], np.float32)
+    np.testing.assert_allclose(overlaps(boxes), [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]])
+
+
+@given(st.integers(1, 40), st.integers(0, 10_000))
+def test_regions_that_would_leak_an_anchor_are_masked_too(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    corners = rng.random((count, 2)) * 80
+    boxes = np.concatenate([corners, corners + 5 + rng.random((count, 2)) * 40], axis=1)
+    chosen = choose_regions(boxes, 0.15, 0.3, np.random.default_rng(seed))
+    anchors = np.random.default_rng(seed).random(count) < 0.15
+    assert len(chosen) >= 1
+    if anchors.any():
+        expected = anchors | (overlaps(boxes)[anchors] > 0.3).any(axis=0)
+        assert set(chosen.tolist()) == set(np.flatnonzero(expected).tolist())

@@ -1,0 +1,88 @@
+"""`unimo predict`: use a fine-tuned checkpoint on one's own photographs and texts.
+
+Examples::
+
+    python -m unimo predict --task captioning --checkpoint C --images photo.jpg
+    python -m unimo predict --task retrieval --checkpoint C --images photos --texts "a dog on a beach"
+    python -m unimo predict --task text_classification --checkpoint C --texts "a charming journey"
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SUMMARY = "captions, labels or rankings for one's own photographs and texts"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The checkpoint and what it is asked about."""
+
+    task: str
+    """captioning, retrieval or text_classification."""
+
+    checkpoint: Path
+    """Checkpoint folder of a run fine-tuned for the task."""
+
+    images: tuple[Path, ...] = ()
+    """Pictures, or folders of pictures."""
+
+    texts: tuple[str, ...] = ()
+    """Texts; two parts of a pair are separated by " ||| "."""
+
+    output: Path | None = None
+    """File for the predictions, one JSON object a line; without it they are printed."""
+
+
+def run(arguments: Arguments) -> int:
+    """Predict, and print or write one line an answer."""
+    import paddle
+
+    from unimo.cli.jobs import CONFIG_NAME, load_job
+    from unimo.errors import InputError
+    from unimo.tasks.assembly import describe_images, load_for_inference
+    from unimo.training.task import PredictionRequest
+
+    config = arguments.checkpoint / CONFIG_NAME
+    if not config.is_file():
+        raise InputError.at(arguments.checkpoint, f"no {CONFIG_NAME} in this folder: it is no checkpoint of a run")
+    job, options = load_job((config,), ["--data.regions", ""])
+    if job.task != arguments.task:
+        raise InputError(f"{arguments.checkpoint}: was trained for {job.task}, not {arguments.task}")
+    task, model = load_for_inference(arguments.checkpoint, job.task, options, job.data)
+    files = _pictures(arguments.images)
+    images = describe_images(files, arguments.checkpoint, job.data.max_regions) if files else {}
+    request = PredictionRequest(images, [tuple(text.split(" ||| ")) for text in arguments.texts])
+    with paddle.no_grad():
+        predictions = task.predict(model, request)
+    _show(predictions, arguments.output)
+    return 0
+
+
+def _pictures(paths: tuple[Path, ...]) -> list[Path]:
+    from unimo.errors import InputError
+    from unimo.regions.extract import find_images
+
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError.at(path, "no such file or folder")
+        files += find_images(path).values() if path.is_dir() else [path]
+    return files
+
+
+def _show(predictions: list[dict[str, Any]], output: Path | None) -> None:
+    from unimo.files import atomic_write
+
+    lines = [json.dumps(prediction, ensure_ascii=False) for prediction in predictions]
+    if output is not None:
+        with atomic_write(output) as stream:
+            stream.writelines(line + "\n" for line in lines)
+    elif all(set(prediction) == {"image", "caption"} for prediction in predictions):
+        for prediction in predictions:
+            print(prediction["caption"] if len(predictions) == 1 else f"{prediction['image']}\t{prediction['caption']}")
+    else:
+        print("\n".join(lines))

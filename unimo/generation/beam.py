@@ -1,0 +1,157 @@
+"""Beam search with the network: the prefix is encoded once an example, finished examples leave the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import Tensor
+
+from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
+from unimo.generation.trigrams import TrigramBlocker
+from unimo.modeling import DecodingState, ModelInputs, UnimoModel
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class TargetStart:
+    """How a target begins: its first token, the token that ends it, and the position of its first token."""
+
+    start_id: int
+    end_id: int
+    first_positions: Array | None = None  # [B] rows of the position table; None starts at 2 everywhere
+    role_id: int | None = None
+    turn_id: int | None = None
+
+
+def beam_search(
+    model: UnimoModel,
+    prefix: ModelInputs,
+    settings: BeamSettings,
+    start_id: int,
+    end_id: int,
+    opens_word: Array | None = None,
+    target: TargetStart | None = None,
+) -> list[list[Hypothesis]]:
+    """Generate from what is given, by beam search: for each of B examples up to K hypotheses, best first.
+
+    Args:
+        model: in evaluation mode, with the masked-language head.
+        prefix: what is given: image, tags, source; read in both directions.
+        settings: sizes and penalties.
+        start_id: first token of every target.
+        end_id: token that ends one.
+        opens_word: [V] bool, needed for trigram blocking.
+        target: positions, role and turn of the target where they are not the usual ones.
+    """
+    target = target or TargetStart(start_id, end_id)
+    if settings.block_trigrams and opens_word is None:
+        raise ValueError("block_trigrams: needs to know which dictionary entries open a word")
+    blocker = TrigramBlocker(opens_word) if settings.block_trigrams and opens_word is not None else None
+    with paddle.no_grad():
+        search = _Search(model, prefix, settings, target)
+        while search.active.size:
+            search.step(blocker)
+    return [read_hypotheses(ids, scores, end_id) for ids, scores in search.results]
+
+
+class _Search:
+    """The running search: beams and caches of the examples that are not done."""
+
+    def __init__(self, model: UnimoModel, prefix: ModelInputs, settings: BeamSettings, target: TargetStart) -> None:
+        self.model, self.settings, self.target = model, settings, target
+        self.state = model.start_decoding(prefix)
+        num_examples = int(prefix.segment_ids.shape[0])
+        self.beams = Beams.start(num_examples, target.start_id)
+        self.active = np.arange(num_examples)
+        self.was_done = np.zeros(num_examples, bool)
+        empty = (np.zeros((0, 0), np.int64), np.zeros((0, 0)))
+        self.results: list[tuple[Array, Array]] = [empty] * num_examples
+        first = target.first_positions
+        self.first_positions = np.full(num_examples, 2) if first is None else np.asarray(first)
+
+    def step(self, blocker: TrigramBlocker | None) -> None:
+        """Extend every hypothesis by one token, then take done examples out."""
+        ids, logs = self._candidates()
+        self.beams = extend(self.beams, ids, logs, self.target.end_id, self.settings, blocker)
+        self.state = _reorder(self.state, self.beams.parents)
+        self._retire()
+
+    def _candidates(self) -> tuple[Array, Array]:
+        """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
+        length = self.beams.token_ids.shape[2]
+        newest = self.beams.token_ids[:, :, -1]
+        positions = np.broadcast_to((self.first_positions + length - 1)[:, None], newest.shape)
+        states, self.state = self.model.decode_step(self._step_inputs(newest, positions), self.state)
+        logits = self.model.language_logits(states.reshape([-1, states.shape[-1]]))
+        if length - 1 < self.settings.min_length:
+            logits[:, self.target.end_id] = logits[:, self.target.end_id] + FORBIDDEN
+        # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
+        top, ids = paddle.topk(F.softmax(logits), min(self.settings.beam_size, logits.shape[-1]), axis=-1)
+        shape = (*newest.shape, ids.shape[-1])
+        with np.errstate(divide="ignore"):
+            logs = np.log(top.numpy().astype(np.float64))
+        return ids.numpy().reshape(shape), logs.reshape(shape)
+
+    def _step_inputs(self, newest: Array, positions: Array) -> ModelInputs:
+        def constant(value: int | None) -> Tensor | None:
+            return None if value is None else paddle.full(newest.shape, value, "int64")
+
+        ones = paddle.ones(newest.shape, "int64")
+        return ModelInputs(
+            segment_ids=ones,
+            order_ids=ones,
+            input_ids=paddle.to_tensor(newest),
+            position_ids=paddle.to_tensor(np.ascontiguousarray(positions)),
+            role_ids=constant(self.target.role_id),
+            turn_ids=constant(self.target.turn_id),
+        )
+
+    def _retire(self) -> None:
+        """Take out examples whose hypotheses were all finished a step ago, or all examples at the greatest length."""
+        done = self.beams.finished.all(axis=1)
+        leave = done & self.was_done
+        if self.beams.token_ids.shape[2] - 1 >= self.settings.max_length:
+            leave[:] = True
+        for row in np.flatnonzero(leave):
+            self.results[self.active[row]] = (self.beams.token_ids[row], self.beams.scores[row])
+        if leave.any():
+            keep = np.flatnonzero(~leave)
+            self.active, self.first_positions = self.active[keep], self.first_positions[keep]
+            beams = self.beams
+            self.beams = Beams(beams.token_ids[keep], beams.scores[keep], beams.finished[keep], beams.parents[keep])
+            done = done[keep]
+            if len(keep):
+                self.state = _select(self.state, keep)
+        self.was_done = done
+
+
+def _reorder(state: DecodingState, parents: Array) -> DecodingState:
+    """Generated keys and values follow their hypotheses; the prefix stays where it is."""
+    num_examples, num_parents = parents.shape[0], state.caches[0].suffix_keys.shape[1]  # type: ignore[union-attr]
+    rows = paddle.to_tensor((np.arange(num_examples)[:, None] * num_parents + parents).reshape(-1))
+
+    def follow(cached: Tensor | None) -> Tensor:
+        assert cached is not None
+        flat = paddle.gather(cached.reshape([-1, *cached.shape[2:]]), rows)
+        return flat.reshape([num_examples, parents.shape[1], *cached.shape[2:]])
+
+    caches = tuple(
+        replace(cache, suffix_keys=follow(cache.suffix_keys), suffix_values=follow(cache.suffix_values))
+        for cache in state.caches
+    )
+    return DecodingState(caches, state.prefix_bias)
+
+
+def _select(state: DecodingState, keep: Array) -> DecodingState:
+    """The state of some examples only."""
+    index = paddle.to_tensor(keep)
+
+    def pick(cached: Tensor | None) -> Tensor | None:
+        return None if cached is None else paddle.gather(cached, index)
+
+    caches = tuple(type(cache)(*(pick(value) for value in vars(cache).values())) for cache in state.caches)
+    return DecodingState(caches, paddle.gather(state.prefix_bias, index))

@@ -1,0 +1,237 @@
+"""A page drawn as one HTML file that needs nothing else: styles, charts and pictures are inside it.
+
+Everything that comes from data is escaped. The same page gives the same bytes: no dates, no machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+
+from unimo.files import atomic_write
+from unimo.reports.curves import chart_svg
+from unimo.reports.page import (
+    CaptionExample,
+    Curve,
+    MetricRow,
+    Page,
+    RetrievalExample,
+    TextExample,
+    Timing,
+)
+from unimo.reports.pictures import thumbnail_uri
+
+
+def write_page(page: Page, output: Path) -> None:
+    """Write a self-contained HTML file, atomically."""
+    text = render_page(page)
+    with atomic_write(output) as stream:
+        stream.write(text)
+
+
+def render_page(page: Page) -> str:
+    """The page as one HTML document."""
+    pictures = _Pictures()
+    sections = [
+        _section("results", "Results", _metrics(page.metrics)),
+        _section("captions", "Generated captions", _captions(page.captions, pictures), page.captions_note),
+        _section("retrieval", "Retrieval", _retrieval(page.retrieval, pictures), page.retrieval_note),
+        _section("texts", "Text task", _texts(page.texts), page.texts_note),
+        _section("curves", "Losses", _curves(page.curves), "Faint: as logged. Strong: moving mean."),
+        _section("timings", "Time", _timings(page.timings)),
+    ]
+    notes = [*page.notes, *pictures.notes()]
+    sections.append(_section("notes", "Notes", _notes(notes)))
+    style = files("unimo.reports").joinpath("report.css").read_text(encoding="utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(page.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1>{escape(page.title)}</h1>\n<p>{escape(page.summary)}</p></header>\n"
+        f"{''.join(sections)}</main>\n</body>\n</html>\n"
+    )
+
+
+class _Pictures:
+    """Image elements, each file read once; what could not be shown is counted."""
+
+    def __init__(self) -> None:
+        self._uris: dict[Path, str | None] = {}
+        self._absent: set[str] = set()
+
+    def element(self, path: Path | None, image_id: str) -> str:
+        if path is not None and path not in self._uris:
+            self._uris[path] = thumbnail_uri(path)
+        uri = self._uris[path] if path is not None else None
+        if uri is None:
+            self._absent.add(image_id)
+            return f'<span class="absent">no picture<br>{escape(image_id)}</span>'
+        return f'<img src="{uri}" alt="image {escape(image_id)}" title="{escape(image_id)}" loading="lazy">'
+
+    def notes(self) -> list[str]:
+        absent = sorted(self._absent)
+        shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        return [f"Pictures that are missing or could not be read: {len(absent)} ({shown})."] if absent else []
+
+
+def _section(name: str, title: str, body: str, note: str = "") -> str:
+    """A section, or nothing where there is nothing to show."""
+    if not body:
+        return ""
+    said = f'<p class="note">{escape(note)}</p>\n' if note else ""
+    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{said}{body}\n</section>\n'
+
+
+def _metrics(rows: Sequence[MetricRow]) -> str:
+    if not rows:
+        return ""
+    bodies = []
+    for task, group in groupby(rows, key=lambda row: row.task):
+        members = list(group)
+        head = f'<th scope="rowgroup" rowspan="{len(members)}">{escape(task)}</th>'
+        lines = [f"<tr>{head if not index else ''}{_metric_cells(row)}</tr>" for index, row in enumerate(members)]
+        bodies.append("<tbody>\n" + "\n".join(lines) + "\n</tbody>")
+    head = '<th>Task</th><th>Metric</th><th class="num">Value</th><th class="num">Chance</th><th class="bars"></th>'
+    return (
+        f'<div class="scroll"><table class="metrics">\n<thead><tr>{head}<th>Note</th></tr></thead>\n'
+        + "\n".join(bodies)
+        + "\n</table></div>"
+    )
+
+
+def _metric_cells(row: MetricRow) -> str:
+    return (
+        f'<td>{escape(row.metric)}</td><td class="num value">{_quantity(row.value, row.unit)}</td>'
+        f'<td class="num">{_quantity(row.baseline, row.unit)}</td><td class="bars">{_bar(row)}</td>'
+        f'<td class="remark">{escape(row.note)}</td>'
+    )
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}&nbsp;%" if unit == "share" else f"{value:.3f}"
+
+
+def _bar(row: MetricRow) -> str:
+    """A bar for the value and a tick at the chance level, for shares only."""
+    if row.unit != "share" or row.value is None:
+        return ""
+    tick = "" if row.baseline is None else f'<b style="left:{_percent(row.baseline)}%"></b>'
+    return f'<span class="bar"><i style="width:{_percent(row.value)}%"></i>{tick}</span>'
+
+
+def _percent(value: float) -> str:
+    return f"{100 * min(max(value, 0.0), 1.0):.1f}"
+
+
+def _timings(timings: Sequence[Timing]) -> str:
+    if not timings:
+        return ""
+    total = sum(each.seconds for each in timings)
+    rows = "\n".join(
+        f'<tr><td>{escape(each.stage)}</td><td class="num">{duration(each.seconds)}</td>'
+        f'<td class="bars"><span class="bar plain"><i style="width:{_percent(each.seconds / total if total else 0)}%">'
+        "</i></span></td></tr>"
+        for each in timings
+    )
+    foot = f'<tr><td>together</td><td class="num">{duration(total)}</td><td></td></tr>'
+    head = '<th>Stage</th><th class="num">Time</th><th class="bars"></th>'
+    return (
+        f'<div class="scroll"><table class="timings"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody>'
+        f"<tfoot>{foot}</tfoot></table></div>"
+    )
+
+
+def duration(seconds: float) -> str:
+    """`7.2 s`, `12 min 05 s` or `3 h 07 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _curves(curves: Sequence[Curve]) -> str:
+    parts = []
+    for run, group in groupby((curve for curve in curves if curve.values), key=lambda curve: curve.run):
+        charts = "\n".join(
+            f"<figure>{chart_svg(curve)}<figcaption>{escape(curve.name.replace('_', ' '))} "
+            f"<span>{curve.values[0]:.3g} → {curve.values[-1]:.3g}</span></figcaption></figure>"
+            for curve in group
+        )
+        parts.append(f'<h3>{escape(run)}</h3>\n<div class="charts">\n{charts}\n</div>')
+    return "\n".join(parts)
+
+
+def _captions(examples: Sequence[CaptionExample], pictures: _Pictures) -> str:
+    if not examples:
+        return ""
+    return '<div class="cards">\n' + "\n".join(_caption_card(each, pictures) for each in examples) + "\n</div>"
+
+
+def _caption_card(example: CaptionExample, pictures: _Pictures) -> str:
+    judged = bool(example.verdicts)
+    right = all(verdict.right for verdict in example.verdicts)
+    kind = "" if not judged else " right" if right else " wrong"
+    badge = f'<p class="badge">{"all right" if right else "wrong"}</p>' if judged else ""
+    verdicts = "".join(
+        f'<li class="{"right" if each.right else "wrong"}"><b>{escape(each.aspect)}</b> {escape(each.reason)}</li>'
+        for each in example.verdicts
+    )
+    told = "".join(f"<li>{escape(text)}</li>" for text in example.references)
+    references = f'<details open><summary>references</summary><ul class="references">{told}</ul></details>'
+    return (
+        f'<article class="card{kind}"><div class="picture">{pictures.element(example.image, example.image_id)}</div>'
+        f'<div class="said">{badge}<p class="caption">{escape(example.caption) or "<em>(nothing)</em>"}</p>'
+        + (f'<ul class="verdicts">{verdicts}</ul>' if verdicts else "")
+        + (references if told else "")
+        + "</div></article>"
+    )
+
+
+def _retrieval(examples: Sequence[RetrievalExample], pictures: _Pictures) -> str:
+    return "\n".join(_retrieval_row(each, pictures) for each in examples)
+
+
+def _retrieval_row(example: RetrievalExample, pictures: _Pictures) -> str:
+    hits = "\n".join(
+        f'<figure class="hit{" right" if hit.right else ""}">{pictures.element(hit.image, hit.image_id)}'
+        f"<figcaption>{rank}. <span>{hit.score:.2f}</span></figcaption></figure>"
+        for rank, hit in enumerate(example.hits, start=1)
+    )
+    if example.rank is None:
+        place, kind = f"right image not among the first {example.depth}", "wrong"
+    else:
+        place, kind = f"right image at rank {example.rank}", "right" if example.rank == 1 else "near"
+    return (
+        f'<article class="query"><p class="caption">{escape(example.caption)}</p>'
+        f'<p class="badge {kind}">{place}</p>\n<div class="hits">\n{hits}\n</div></article>'
+    )
+
+
+def _texts(examples: Sequence[TextExample]) -> str:
+    if not examples:
+        return ""
+    rows = "\n".join(_text_row(each) for each in examples)
+    head = '<th>Text</th><th class="num">Predicted</th><th class="num">True</th>'
+    return f'<div class="scroll"><table class="texts"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+
+
+def _text_row(example: TextExample) -> str:
+    text = "<br>".join(escape(part) for part in example.texts)
+    kind = "" if example.label is None else "right" if example.label == example.predicted else "wrong"
+    label = "–" if example.label is None else escape(example.label)
+    return (
+        f'<tr><td>{text}</td><td class="num"><span class="mark {kind}">{escape(example.predicted)}</span></td>'
+        f'<td class="num">{label}</td></tr>'
+    )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return "<ul>\n" + "\n".join(f"<li>{escape(note)}</li>" for note in notes) + "\n</ul>" if notes else ""

@@ -1,0 +1,246 @@
+"""The page of a quickstart: its numbers in words, and examples judged against the scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unimo.regions.extract import find_images
+from unimo.reports.curves import read_curves
+from unimo.reports.page import CaptionExample, Curve, MetricRow, Page, RetrievalExample, TextExample, Timing, Verdict
+from unimo.reports.run import (
+    NUM_CAPTIONS,
+    NUM_RANKINGS,
+    NUM_TEXTS,
+    SAMPLED,
+    ranking_example,
+    sample,
+    throughput_notes,
+)
+from unimo.reports.shapes_data import RUNS, Quickstart
+from unimo.worlds.shapes import Claims, Scene, check_caption, parse_caption
+
+_TITLES = {
+    "pretraining": "pre-training",
+    "captioning": "captioning",
+    "retrieval": "retrieval",
+    "statements": "pairs of sentences",
+}
+_RECALLS = {
+    "Zero-shot, matching head": ("zero_shot", "matching_head"),
+    "Zero-shot, likelihood": ("zero_shot", "likelihood"),
+    "Retrieval": ("finetuned", "retrieval"),
+}
+_WAYS = {"text_to_image": "text to image", "image_to_text": "image to text"}
+_CAPTION_ROWS = {
+    "parsed": ("sentences of the language", "a sentence that the world's grammar can say"),
+    "scene_accuracy": ("both objects right", "colour and shape of two objects that are there"),
+    "attributes_accuracy": ("objects and attributes right", "and every size and texture that is stated"),
+    "position_accuracy": ("objects and position right", "and the area of the picture that is stated"),
+    "relation_accuracy": ("objects and relation right", "and left of, right of, above or below"),
+    "position_given_objects": ("position, where the objects are right", "chance: the commonest area"),
+    "relation_given_objects": ("relation, where the objects are right", "chance: the commonest relation"),
+}
+
+
+def shapes_page(quickstart: Quickstart, report: Mapping[str, Any], images: Path) -> Page:
+    """What stands on the page, from the report of the same folder."""
+    found = find_images(images)
+    return Page(
+        title="UNIMO on the drawn world",
+        summary=_summary(quickstart, report),
+        metrics=tuple(_metric_rows(report)),
+        timings=tuple(Timing(stage, seconds) for stage, seconds in report["seconds"].items()),
+        curves=_curves(quickstart),
+        captions=tuple(caption_example(quickstart, each, found) for each in _sampled_images(quickstart)),
+        captions_note=f"{NUM_CAPTIONS} test images at most. {SAMPLED} Nothing was picked: right and wrong ones stand "
+        "here as often as chance drew them. A caption is all right if its objects, attributes, position and relation "
+        "are true of the drawn scene.",
+        retrieval=_retrieval(quickstart, found),
+        retrieval_note=f"Captions of the test split and the five images ranked first by the fine-tuned model among "
+        f"all {len(quickstart.queries)}, with their scores; the right image is framed. {SAMPLED}",
+        texts=tuple(_text_examples(quickstart)),
+        texts_note=f"Do both sentences say the same of a scene (1) or not (0)? {SAMPLED}",
+        notes=tuple(_notes(quickstart)),
+    )
+
+
+def _summary(quickstart: Quickstart, report: Mapping[str, Any]) -> str:
+    captioning, chance = report["finetuned"]["captioning"], report["chance"]
+    recall = report["finetuned"]["retrieval"]["text_to_image"]["r1"]
+    text = report["finetuned"]["text"]["accuracy"]
+    counts = quickstart.manifest["counts"]
+    minutes = sum(report["seconds"].values()) / 60
+    return (
+        f"One small model was pre-trained on {counts['captions_train']:,} captioned drawings, "
+        f"{counts['images_train']:,} drawings without text and {counts['texts_train']:,} texts without drawings, then "
+        f"fine-tuned for three tasks, in {minutes:.0f} minutes together. On {len(quickstart.references)} test images it "
+        f"names both objects right in {_percent(captioning['scene_accuracy'])} of its captions (chance "
+        f"{_percent(chance['captioning']['scene_accuracy'])}); for {_percent(recall)} of the captions the right image "
+        f"is ranked first (chance {_percent(chance['retrieval']['text_to_image']['r1'])}); of pairs of sentences it "
+        f"judges {_percent(text)} rightly (chance {_percent(chance['text']['accuracy'])})."
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "an undefined share" if value is None else f"{100 * value:.1f} %"
+
+
+def _metric_rows(report: Mapping[str, Any]) -> list[MetricRow]:
+    captioning = report["finetuned"]["captioning"], report["chance"]["captioning"]
+    rows = _caption_rows("Captioning", *captioning, names=tuple(_CAPTION_ROWS))
+    rows.append(
+        MetricRow(
+            "Captioning",
+            "CIDEr",
+            captioning[0]["cider"],
+            captioning[1]["cider"],
+            "chance: captions dealt out to other images",
+            "number",
+        )
+    )
+    for part, told in (("held_out", "pairs never trained on"), ("seen", "pairs known from training")):
+        values, chance = captioning[0][part], captioning[1][part]
+        names = ("scene_accuracy", "position_accuracy", "relation_accuracy")
+        task = f"Captioning, {told}"
+        rows += _caption_rows(task, values, chance, names, f"{values['count']} images")
+    for task, (stage, name) in _RECALLS.items():
+        for way, words in _WAYS.items():
+            for rank, value in report[stage][name][way].items():
+                level = report["chance"][name][way][rank]
+                rows.append(MetricRow(task, f"{words}, recall at {rank[1:]}", value, level))
+    level = report["chance"]["text"]["accuracy"]
+    rows.append(MetricRow("Pairs of sentences", "accuracy", report["finetuned"]["text"]["accuracy"], level))
+    return rows
+
+
+def _caption_rows(
+    task: str, values: Mapping[str, Any], chance: Mapping[str, Any], names: tuple[str, ...], note: str = ""
+) -> list[MetricRow]:
+    return [
+        MetricRow(
+            task,
+            _CAPTION_ROWS[name][0],
+            values[name],
+            None if name == "parsed" else chance[name],
+            note or _CAPTION_ROWS[name][1],
+        )
+        for name in names
+    ]
+
+
+def _curves(quickstart: Quickstart) -> tuple[Curve, ...]:
+    return tuple(curve for run in RUNS for curve in read_curves(quickstart.run(run), _TITLES[run]))
+
+
+def _sampled_images(quickstart: Quickstart) -> list[str]:
+    return sample(sorted(quickstart.captions), NUM_CAPTIONS)
+
+
+def caption_example(quickstart: Quickstart, image_id: str, images: Mapping[str, Path]) -> CaptionExample:
+    """A test image with its caption judged, and its true captions."""
+    caption = quickstart.captions[image_id]
+    verdicts = judge(caption, quickstart.scenes[image_id])
+    return CaptionExample(image_id, images.get(image_id), caption, verdicts, quickstart.references[image_id])
+
+
+def judge(caption: str, scene: Scene) -> tuple[Verdict, ...]:
+    """What is right and wrong about a caption, with reasons; agrees with `check_caption`."""
+    claims, check = parse_caption(caption), check_caption(caption, scene)
+    if claims is None:
+        return (Verdict("sentence", False, "not a sentence of the world's language"),)
+    if not check.scene_correct:
+        return (Verdict("objects", False, _object_fault(claims, scene)),)
+    return (
+        Verdict("objects", True, "are there"),
+        Verdict("attributes", check.attributes_correct, _attribute_reason(claims, scene)),
+        Verdict("position", check.position_correct, _position_reason(claims, scene)),
+        Verdict("relation", check.relation_correct, _relation_reason(claims, scene)),
+    )
+
+
+def _object_fault(claims: Claims, scene: Scene) -> str:
+    if len(claims.objects) != 2:
+        return f"names {len(claims.objects)} object, two are expected"
+    absent = [
+        f"{claim.color or 'uncoloured'} {claim.shape}"
+        for claim in claims.objects
+        if scene.find((claim.color or "", claim.shape)) is None
+    ]
+    there = ", ".join(f"{item.color} {item.shape}" for item in scene.objects)
+    return f"no {' and no '.join(absent)}; there are: {there}" if absent else "the same object is named twice"
+
+
+def _attribute_reason(claims: Claims, scene: Scene) -> str:
+    stated, faults = 0, []
+    for claim in claims.objects:
+        item = scene.find((claim.color or "", claim.shape))
+        assert item is not None
+        for said, true in ((claim.size, item.size), (claim.texture, item.texture)):
+            stated += said is not None
+            if said not in (None, true):
+                faults.append(f"the {item.color} {item.shape} is {true}, not {said}")
+    return "; ".join(faults) or ("are right" if stated else "none stated")
+
+
+def _position_reason(claims: Claims, scene: Scene) -> str:
+    faults, right = [], []
+    for claim, area in zip(claims.objects, claims.positions, strict=True):
+        item = scene.find((claim.color or "", claim.shape))
+        assert item is not None
+        if area is not None and scene.area(item) != area:
+            faults.append(f"the {item.color} {item.shape} is {scene.area(item)}, not {area}")
+        elif area is not None:
+            right.append(f"the {item.color} {item.shape} is {area}")
+    return "; ".join(faults or right) or "none stated"
+
+
+def _relation_reason(claims: Claims, scene: Scene) -> str:
+    if claims.relation is None:
+        return "none stated"
+    first, second = (scene.find((claim.color or "", claim.shape)) for claim in claims.objects)
+    assert first is not None and second is not None
+    true = scene.relation(first, second)
+    if true == claims.relation:
+        return f"the {first.color} {first.shape} is {true} the {second.color} {second.shape}"
+    if true is None:
+        return f"{claims.relation} is not clear in this scene: the objects stand askew"
+    return f"the {first.color} {first.shape} is {true} the {second.color} {second.shape}, not {claims.relation}"
+
+
+def _retrieval(quickstart: Quickstart, images: Mapping[str, Path]) -> tuple[RetrievalExample, ...]:
+    also_true = {
+        (record.image_id, caption): set(record.also_true)
+        for record in quickstart.queries
+        for caption in record.captions
+    }
+    examples = []
+    for each in sample(quickstart.rankings, NUM_RANKINGS):
+        image_id, caption = str(each["image_id"]), str(each["caption"])
+        examples.append(ranking_example(each, {image_id} | also_true.get((image_id, caption), set()), images))
+    return tuple(examples)
+
+
+def _text_examples(quickstart: Quickstart) -> list[TextExample]:
+    records = sample(list(quickstart.statements.values()), NUM_TEXTS)
+    return [
+        TextExample((record.text_a, record.text_b or ""), quickstart.labels[record.record_id], record.label)
+        for record in records
+    ]
+
+
+def _notes(quickstart: Quickstart) -> list[str]:
+    pairs = ", ".join(f"{color} {shape}" for color, shape in sorted(quickstart.held_out))
+    return [
+        "All values are of the test split, at the step that was best on the development split (the pre-training run: "
+        "see its configuration).",
+        "Chance for objects, attributes, positions and relations: a true caption of another test image, over all pairs "
+        "of images. Chance for retrieval: the expected recall of a random ranking. Position and relation given the "
+        "objects: always the commonest answer of the training captions.",
+        f"Pairs of colour and shape that no training image has: {pairs}."
+        if pairs
+        else "No pair of colour and shape was held out.",
+        f"World: seed {quickstart.manifest['seed']}, {quickstart.manifest['counts']['images']:,} images.",
+        *throughput_notes({_TITLES[run]: quickstart.run(run) for run in RUNS}),
+    ]
