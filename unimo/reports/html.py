@@ -36,7 +36,7 @@ def render_page(page: Page) -> str:
     """The page as one HTML document."""
     pictures = _Pictures()
     sections = [
-        _section("results", "Results", _metrics(page.metrics)),
+        _section("results", "Results", _metrics(page.metrics), _results_note(page.metrics)),
         _section("captions", "Generated captions", _captions(page.captions, pictures), page.captions_note),
         _section("retrieval", "Retrieval", _retrieval(page.retrieval, pictures), page.retrieval_note),
         _section("texts", "Text task", _texts(page.texts), page.texts_note),
@@ -95,7 +95,9 @@ def _metrics(rows: Sequence[MetricRow]) -> str:
         head = f'<th scope="rowgroup" rowspan="{len(members)}">{escape(task)}</th>'
         lines = [f"<tr>{head if not index else ''}{_metric_cells(row)}</tr>" for index, row in enumerate(members)]
         bodies.append("<tbody>\n" + "\n".join(lines) + "\n</tbody>")
-    head = '<th>Task</th><th>Metric</th><th class="num">Value</th><th class="num">Chance</th><th class="bars"></th>'
+    head = (
+        '<th>Task</th><th>Metric</th><th class="num">Value</th><th class="num">Chance level</th><th class="bars"></th>'
+    )
     return (
         f'<div class="scroll"><table class="metrics">\n<thead><tr>{head}<th>Note</th></tr></thead>\n'
         + "\n".join(bodies)
@@ -103,17 +105,21 @@ def _metrics(rows: Sequence[MetricRow]) -> str:
     )
 
 
+def _results_note(rows: Sequence[MetricRow]) -> str:
+    return "The mark on a bar is the chance level." if any(row.baseline is not None for row in rows) else ""
+
+
 def _metric_cells(row: MetricRow) -> str:
     return (
         f'<td>{escape(row.metric)}</td><td class="num value">{_quantity(row.value, row.unit)}</td>'
-        f'<td class="num">{_quantity(row.baseline, row.unit)}</td><td class="bars">{_bar(row)}</td>'
+        f'<td class="num level">{_quantity(row.baseline, row.unit)}</td><td class="bars">{_bar(row)}</td>'
         f'<td class="remark">{escape(row.note)}</td>'
     )
 
 
 def _quantity(value: float | None, unit: str) -> str:
     if value is None:
-        return "–"
+        return "&ndash;"
     return f"{100 * value:.1f}&nbsp;%" if unit == "share" else f"{value:.3f}"
 
 
@@ -158,15 +164,23 @@ def duration(seconds: float) -> str:
 
 
 def _curves(curves: Sequence[Curve]) -> str:
+    """Charts run by run; neighbouring runs of one chart each share a line."""
+    runs = [list(group) for _, group in groupby((c for c in curves if c.values), key=lambda curve: curve.run)]
     parts = []
-    for run, group in groupby((curve for curve in curves if curve.values), key=lambda curve: curve.run):
-        charts = "\n".join(
-            f"<figure>{chart_svg(curve)}<figcaption>{escape(curve.name.replace('_', ' '))} "
-            f"<span>{curve.values[0]:.3g} → {curve.values[-1]:.3g}</span></figcaption></figure>"
-            for curve in group
-        )
-        parts.append(f'<h3>{escape(run)}</h3>\n<div class="charts">\n{charts}\n</div>')
+    for single, group in groupby(runs, key=lambda run: len(run) == 1):
+        members = list(group)
+        rows = [[curve for run in members for curve in run]] if single else members
+        for row in rows:
+            title = ", ".join(dict.fromkeys(curve.run for curve in row))
+            charts = "\n".join(map(_chart, row))
+            parts.append(f'<h3>{escape(title)}</h3>\n<div class="charts">\n{charts}\n</div>')
     return "\n".join(parts)
+
+
+def _chart(curve: Curve) -> str:
+    change = f"{curve.values[0]:.3g} \u2192 {curve.values[-1]:.3g}"
+    name = escape(curve.name.replace("_", " "))
+    return f"<figure>{chart_svg(curve)}<figcaption>{name} <span>{change}</span></figcaption></figure>"
 
 
 def _captions(examples: Sequence[CaptionExample], pictures: _Pictures) -> str:
@@ -185,7 +199,8 @@ def _caption_card(example: CaptionExample, pictures: _Pictures) -> str:
         for each in example.verdicts
     )
     told = "".join(f"<li>{escape(text)}</li>" for text in example.references)
-    references = f'<details open><summary>references</summary><ul class="references">{told}</ul></details>'
+    count = f"{len(example.references)} true captions" if len(example.references) > 1 else "a true caption"
+    references = f'<details><summary>{count}</summary><ul class="references">{told}</ul></details>'
     return (
         f'<article class="card{kind}"><div class="picture">{pictures.element(example.image, example.image_id)}</div>'
         f'<div class="said">{badge}<p class="caption">{escape(example.caption) or "<em>(nothing)</em>"}</p>'
@@ -218,19 +233,20 @@ def _retrieval_row(example: RetrievalExample, pictures: _Pictures) -> str:
 def _texts(examples: Sequence[TextExample]) -> str:
     if not examples:
         return ""
-    rows = "\n".join(_text_row(each) for each in examples)
-    head = '<th>Text</th><th class="num">Predicted</th><th class="num">True</th>'
-    return f'<div class="scroll"><table class="texts"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>'
+    labelled = any(each.label is not None for each in examples)
+    rows = "\n".join(_text_row(each, labelled) for each in examples)
+    true = '<th class="num">True</th>' if labelled else ""
+    head = f'<thead><tr><th>Text</th><th class="num">Predicted</th>{true}</tr></thead>'
+    return f'<div class="scroll"><table class="texts">{head}<tbody>\n{rows}\n</tbody></table></div>'
 
 
-def _text_row(example: TextExample) -> str:
+def _text_row(example: TextExample, labelled: bool) -> str:
     text = "<br>".join(escape(part) for part in example.texts)
     kind = "" if example.label is None else "right" if example.label == example.predicted else "wrong"
-    label = "–" if example.label is None else escape(example.label)
-    return (
-        f'<tr><td>{text}</td><td class="num"><span class="mark {kind}">{escape(example.predicted)}</span></td>'
-        f'<td class="num">{label}</td></tr>'
-    )
+    label = "&ndash;" if example.label is None else escape(example.label)
+    true = f'<td class="num">{label}</td>' if labelled else ""
+    mark = f'<span class="mark {kind}">{escape(example.predicted)}</span>'
+    return f'<tr><td>{text}</td><td class="num">{mark}</td>{true}</tr>'
 
 
 def _notes(notes: Sequence[str]) -> str:

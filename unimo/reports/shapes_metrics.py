@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import comb
 from typing import Any
 
@@ -80,8 +81,8 @@ def random_recall(records: Sequence[CaptionRecord]) -> dict[str, dict[str, float
 
 def _mean_hit(right: Sequence[int], candidates: int, rank: int) -> float:
     rank = min(rank, candidates)
-    misses = sum(comb(candidates - each, rank) / comb(candidates, rank) for each in right)
-    return 1 - misses / len(right)
+    misses = sum(Fraction(comb(candidates - each, rank), comb(candidates, rank)) for each in right)
+    return float(1 - misses / len(right))
 
 
 def caption_values(quickstart: Quickstart) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from unimo.reports.run import (
     NUM_TEXTS,
     SAMPLED,
     ranking_example,
+    read_report,
     sample,
     throughput_notes,
 )
@@ -28,9 +30,9 @@ _TITLES = {
     "statements": "pairs of sentences",
 }
 _RECALLS = {
-    "Zero-shot, matching head": ("zero_shot", "matching_head"),
-    "Zero-shot, likelihood": ("zero_shot", "likelihood"),
     "Retrieval": ("finetuned", "retrieval"),
+    "Retrieval, zero-shot by the matching head": ("zero_shot", "matching_head"),
+    "Retrieval, zero-shot by likelihood": ("zero_shot", "likelihood"),
 }
 _WAYS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 _CAPTION_ROWS = {
@@ -54,15 +56,20 @@ def shapes_page(quickstart: Quickstart, report: Mapping[str, Any], images: Path)
         timings=tuple(Timing(stage, seconds) for stage, seconds in report["seconds"].items()),
         curves=_curves(quickstart),
         captions=tuple(caption_example(quickstart, each, found) for each in _sampled_images(quickstart)),
-        captions_note=f"{NUM_CAPTIONS} test images at most. {SAMPLED} Nothing was picked: right and wrong ones stand "
-        "here as often as chance drew them. A caption is all right if its objects, attributes, position and relation "
-        "are true of the drawn scene.",
+        captions_note=_captions_note(len(_sampled_images(quickstart))),
         retrieval=_retrieval(quickstart, found),
         retrieval_note=f"Captions of the test split and the five images ranked first by the fine-tuned model among "
         f"all {len(quickstart.queries)}, with their scores; the right image is framed. {SAMPLED}",
         texts=tuple(_text_examples(quickstart)),
         texts_note=f"Do both sentences say the same of a scene (1) or not (0)? {SAMPLED}",
         notes=tuple(_notes(quickstart)),
+    )
+
+
+def _captions_note(count: int) -> str:
+    return (
+        f"{count} of the test images. {SAMPLED} Nothing was picked: right and wrong ones stand here as often as chance "
+        "drew them. A caption is all right if its objects, attributes, position and relation are true of the scene."
     )
 
 
@@ -75,8 +82,8 @@ def _summary(quickstart: Quickstart, report: Mapping[str, Any]) -> str:
     return (
         f"One small model was pre-trained on {counts['captions_train']:,} captioned drawings, "
         f"{counts['images_train']:,} drawings without text and {counts['texts_train']:,} texts without drawings, then "
-        f"fine-tuned for three tasks, in {minutes:.0f} minutes together. On {len(quickstart.references)} test images it "
-        f"names both objects right in {_percent(captioning['scene_accuracy'])} of its captions (chance "
+        f"fine-tuned for three tasks, in {minutes:.0f} minutes together. On {len(quickstart.references)} test images "
+        f"it names both objects right in {_percent(captioning['scene_accuracy'])} of its captions (chance "
         f"{_percent(chance['captioning']['scene_accuracy'])}); for {_percent(recall)} of the captions the right image "
         f"is ranked first (chance {_percent(chance['retrieval']['text_to_image']['r1'])}); of pairs of sentences it "
         f"judges {_percent(text)} rightly (chance {_percent(chance['text']['accuracy'])})."
@@ -90,6 +97,9 @@ def _percent(value: float | None) -> str:
 def _metric_rows(report: Mapping[str, Any]) -> list[MetricRow]:
     captioning = report["finetuned"]["captioning"], report["chance"]["captioning"]
     rows = _caption_rows("Captioning", *captioning, names=tuple(_CAPTION_ROWS))
+    knowing = captioning[1]["relation_given_objects_and_position"]
+    told = f"chance: the commonest; {_percent(knowing)} knowing the position"
+    rows[-1] = replace(rows[-1], note=told)
     rows.append(
         MetricRow(
             "Captioning",
@@ -100,18 +110,18 @@ def _metric_rows(report: Mapping[str, Any]) -> list[MetricRow]:
             "number",
         )
     )
-    for part, told in (("held_out", "pairs never trained on"), ("seen", "pairs known from training")):
+    for part, told in (("held_out", "a pair never trained on"), ("seen", "only pairs of training")):
         values, chance = captioning[0][part], captioning[1][part]
         names = ("scene_accuracy", "position_accuracy", "relation_accuracy")
         task = f"Captioning, {told}"
         rows += _caption_rows(task, values, chance, names, f"{values['count']} images")
+    level = report["chance"]["text"]["accuracy"]
+    rows.append(MetricRow("Pairs of sentences", "accuracy", report["finetuned"]["text"]["accuracy"], level))
     for task, (stage, name) in _RECALLS.items():
         for way, words in _WAYS.items():
             for rank, value in report[stage][name][way].items():
                 level = report["chance"][name][way][rank]
-                rows.append(MetricRow(task, f"{words}, recall at {rank[1:]}", value, level))
-    level = report["chance"]["text"]["accuracy"]
-    rows.append(MetricRow("Pairs of sentences", "accuracy", report["finetuned"]["text"]["accuracy"], level))
+                rows.append(MetricRow(task, f"{words}, R@{rank[1:]}", value, level))
     return rows
 
 
@@ -180,7 +190,7 @@ def _attribute_reason(claims: Claims, scene: Scene) -> str:
         for said, true in ((claim.size, item.size), (claim.texture, item.texture)):
             stated += said is not None
             if said not in (None, true):
-                faults.append(f"the {item.color} {item.shape} is {true}, not {said}")
+                faults.append(f"{item.color} {item.shape}: {true}, not {said}")
     return "; ".join(faults) or ("are right" if stated else "none stated")
 
 
@@ -190,9 +200,9 @@ def _position_reason(claims: Claims, scene: Scene) -> str:
         item = scene.find((claim.color or "", claim.shape))
         assert item is not None
         if area is not None and scene.area(item) != area:
-            faults.append(f"the {item.color} {item.shape} is {scene.area(item)}, not {area}")
+            faults.append(f"{item.color} {item.shape}: {scene.area(item)}, not {area}")
         elif area is not None:
-            right.append(f"the {item.color} {item.shape} is {area}")
+            right.append(f"{item.color} {item.shape}: {area}")
     return "; ".join(faults or right) or "none stated"
 
 
@@ -203,10 +213,10 @@ def _relation_reason(claims: Claims, scene: Scene) -> str:
     assert first is not None and second is not None
     true = scene.relation(first, second)
     if true == claims.relation:
-        return f"the {first.color} {first.shape} is {true} the {second.color} {second.shape}"
+        return f"{first.color} {first.shape} {true} {second.color} {second.shape}"
     if true is None:
         return f"{claims.relation} is not clear in this scene: the objects stand askew"
-    return f"the {first.color} {first.shape} is {true} the {second.color} {second.shape}, not {claims.relation}"
+    return f"{first.color} {first.shape} {true} {second.color} {second.shape}, not {claims.relation}"
 
 
 def _retrieval(quickstart: Quickstart, images: Mapping[str, Path]) -> tuple[RetrievalExample, ...]:
@@ -233,14 +243,24 @@ def _text_examples(quickstart: Quickstart) -> list[TextExample]:
 def _notes(quickstart: Quickstart) -> list[str]:
     pairs = ", ".join(f"{color} {shape}" for color, shape in sorted(quickstart.held_out))
     return [
-        "All values are of the test split, at the step that was best on the development split (the pre-training run: "
-        "see its configuration).",
+        f"All values are of the test split, each run at its best step by: {_chosen_by(quickstart)}.",
+        "Retrieval: R@k is the share of queries with a right answer among the first k.",
         "Chance for objects, attributes, positions and relations: a true caption of another test image, over all pairs "
         "of images. Chance for retrieval: the expected recall of a random ranking. Position and relation given the "
         "objects: always the commonest answer of the training captions.",
-        f"Pairs of colour and shape that no training image has: {pairs}."
+        f"Pairs of colour and shape that no training image has, only test images: {pairs}."
         if pairs
         else "No pair of colour and shape was held out.",
         f"World: seed {quickstart.manifest['seed']}, {quickstart.manifest['counts']['images']:,} images.",
         *throughput_notes({_TITLES[run]: quickstart.run(run) for run in RUNS}),
     ]
+
+
+def _chosen_by(quickstart: Quickstart) -> str:
+    """By what each run's step was chosen: a choice on the test split itself flatters its values, and is said."""
+    chosen = {run: str(read_report(quickstart.run(run)).get("best_metric", "")) for run in RUNS}
+    flattered = " (on the test split itself, which flatters it)"
+    return ", ".join(
+        f"{_TITLES[run]} {metric or 'its last step'}{flattered if metric.startswith('test.') else ''}"
+        for run, metric in chosen.items()
+    )

@@ -1,0 +1,75 @@
+"""The page of any run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.reports.conftest import read_page, write_lines, write_run
+from unimo.cli import main
+from unimo.errors import InputError
+from unimo.reports import build_run_report
+from unimo.reports.run import sample
+
+
+def test_captioning_run_with_pictures(shapes_folder: Path, tmp_path: Path) -> None:
+    write_run(tmp_path, "captioning", {"cider": 0.8, "bleu4": 0.5}, ("captioning",), "dev.cider")
+    lines = [{"image_id": f"test_{n:06d}", "caption": f"caption <{n}>"} for n in range(20)]
+    write_lines(tmp_path / "predictions" / "test.jsonl", lines)
+    output = build_run_report(tmp_path, shapes_folder / "world" / "images")
+    reader = read_page(output.read_text(encoding="utf-8"))
+    assert output == tmp_path / "report.html"
+    assert len(reader.images) == 16 == len(reader.of_class("card"))
+    assert "0.800" in reader.all_text, "CIDEr is no share, though it may be below 1"
+    assert "50.0" in reader.all_text
+    assert "900 tokens a second" in reader.all_text
+    assert json.loads((tmp_path / "report.json").read_text())["task"] == "captioning", "the run's own file is kept"
+
+
+def test_retrieval_and_text_runs(shapes_folder: Path, tmp_path: Path) -> None:
+    for name in ("retrieval", "statements"):
+        (tmp_path / name / "predictions").mkdir(parents=True)
+        for part in ("report.json", "metrics.jsonl", "predictions/test.jsonl"):
+            (tmp_path / name / part).write_bytes((shapes_folder / name / part).read_bytes())
+    hits = read_page(build_run_report(tmp_path / "retrieval").read_text()).of_class("hit")
+    assert len(hits) == 8 * 5
+    assert sum(attributes["class"] == "hit right" for attributes in hits) == 8
+    texts = read_page(build_run_report(tmp_path / "statements").read_text())
+    assert "statements_test.tsv:" in texts.all_text
+
+
+def test_run_that_has_not_ended(tmp_path: Path) -> None:
+    write_lines(tmp_path / "metrics.jsonl", [{"step": n, "split": "train", "loss": 1.0 / n} for n in (10, 20)])
+    reader = read_page(build_run_report(tmp_path).read_text())
+    assert "has not ended" in reader.all_text and "step 20" in reader.all_text
+    assert reader.sections == ["curves"]
+
+
+def test_not_a_run_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match="no run folder"):
+        build_run_report(tmp_path)
+    assert main(["report", "--run", str(tmp_path)]) == 2
+    assert "no run folder" in capsys.readouterr().err
+
+
+def test_damaged_report(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("[]")
+    with pytest.raises(InputError, match=r"report.json: expected an object"):
+        build_run_report(tmp_path)
+
+
+def test_verb_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path, "retrieval", {"mean_r1": 0.5}, ("circle",), "dev.mean_r1")
+    assert main(["report", "--run", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_sample_is_seeded_and_not_the_first_ones() -> None:
+    items = list(range(100))
+    chosen = sample(items, 10)
+    assert chosen == sample(items, 10) == sorted(set(chosen))
+    assert chosen != items[:10] and len(chosen) == 10
+    assert sample(items[:3], 10) == [0, 1, 2]

@@ -1,0 +1,51 @@
+"""A run that was killed and resumed ends with the weights of one that was not, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY, SmallWorld
+from tests.tasks.jobs import TRAINING, job, write_job
+from unimo.files import read_json
+from unimo.modeling.pretrained import WEIGHTS_NAME
+
+STEPS = {**TRAINING, "num_steps": 40, "save_every": 4, "evaluate_every": 0}
+
+
+def train(config: Path, *flags: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "unimo", "train", "--config", str(config), *flags]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
+
+
+def kill_after_checkpoint(process: subprocess.Popen[bytes], folder: Path, step: int) -> None:
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoints" / f"step-{step:08d}").is_dir():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.multiprocess
+@pytest.mark.parametrize("task", ["pretraining", "captioning"])
+def test_killed_and_resumed_equals_uninterrupted(small_world: SmallWorld, tmp_path: Path, task: str) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    changes = {"training": STEPS}
+    whole_config = write_job(tmp_path / "whole.yaml", job(small_world, task, whole, **changes))
+    broken_config = write_job(tmp_path / "broken.yaml", job(small_world, task, broken, **changes))
+    assert train(whole_config).wait() == 0
+    kill_after_checkpoint(train(broken_config), broken, 12)
+    assert not (broken / "report.json").exists()
+    assert train(broken_config, "--resume").wait() == 0
+    last = Path("checkpoints") / "step-00000040"
+    assert (whole / last / WEIGHTS_NAME).read_bytes() == (broken / last / WEIGHTS_NAME).read_bytes()
+    assert read_json(whole / "report.json")["splits"] == read_json(broken / "report.json")["splits"]
