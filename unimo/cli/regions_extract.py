@@ -15,6 +15,9 @@ from unimo.regions.proposals.detector import ProposalOptions
 from unimo.runtime.settings import usable_cores
 
 if TYPE_CHECKING:
+    from unimo.regions.proposals.codebook import Codebook
+
+if TYPE_CHECKING:
     pass
 
 SUMMARY = "describe the pictures of a folder as regions, in a store that training reads"

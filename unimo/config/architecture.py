@@ -51,6 +51,10 @@ class UnimoConfig:
     of both projections); `separate` normalises each projection before the sum, so that neither drowns the other
     (our own, for models trained from scratch)."""
 
+    location_frequencies: int = 0
+    """Sines and cosines of a region's centre, at this many doubling frequencies, beside the 5 numbers of its
+    location; 0 is the release (ours, for models trained from scratch: places become linearly readable)."""
+
     num_roles: int = 0
     """Speaker roles with an embedding of their own (dialogue tasks only)."""
 

@@ -170,6 +170,19 @@ def fragments_example(
     )
 
 
+def hide_history(example: Example, share: float, vocabulary: Vocabulary, rng: np.random.Generator) -> Example:
+    """A generation example whose target tokens are hidden behind [MASK] as input, each with probability ``share``.
+
+    What is predicted stays the same; special tokens stay visible.
+    """
+    assert example.token_ids is not None and example.order_ids is not None
+    if share == 0:
+        return example
+    hidden = (rng.random(example.num_tokens) < share) & (example.order_ids > 0)
+    hidden &= ~np.isin(example.token_ids, [vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id])
+    return replace(example, token_ids=np.where(hidden, vocabulary.mask_id, example.token_ids))
+
+
 def with_regions(example: Example, regions: RegionInput) -> Example:
     """The same text with an image before it."""
     return replace(example, regions=regions)

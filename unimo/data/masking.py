@@ -51,6 +51,10 @@ class Fragments:
     min_length: int = 6
     """Texts with fewer tokens become a target as a whole (UNIMO-2's code)."""
 
+    history_dropout: float = 0.0
+    """Share of a target's own past hidden behind [MASK] while the next token is predicted, so that it is read off the
+    source or image rather than guessed from the words before (ours)."""
+
     whole_text_probability: float = 0.0
     """Share of texts that are generated as a whole, without a source; above 0 it teaches captioning as it is asked
     for later (ours; the paper does not say)."""

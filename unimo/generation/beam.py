@@ -67,7 +67,7 @@ class _Search:
         num_examples = int(prefix.segment_ids.shape[0])
         self.beams = Beams.start(num_examples, target.start_id)
         self.active = np.arange(num_examples)
-        self.was_done = np.zeros(num_examples, bool)
+        self.was_done: Array = np.zeros(num_examples, bool)
         empty = (np.zeros((0, 0), np.int64), np.zeros((0, 0)))
         self.results: list[tuple[Array, Array]] = [empty] * num_examples
         first = target.first_positions
@@ -112,8 +112,8 @@ class _Search:
 
     def _retire(self) -> None:
         """Take out examples whose hypotheses were all finished a step ago, or all examples at the greatest length."""
-        done = self.beams.finished.all(axis=1)
-        leave = done & self.was_done
+        done: Array = np.asarray(self.beams.finished.all(axis=1))
+        leave: Array = done & self.was_done
         if self.beams.token_ids.shape[2] - 1 >= self.settings.max_length:
             leave[:] = True
         for row in np.flatnonzero(leave):

@@ -103,7 +103,7 @@ def extend(
         settings: penalty and sizes.
         repeats: (token ids [N, length], candidates [N, C]) -> [N, C] bool, where a candidate repeats a trigram.
     """
-    num_examples, num_beams, num_candidates = candidate_ids.shape
+    num_candidates = candidate_ids.shape[2]
     step = beams.token_ids.shape[2] - 1
     if repeats is not None:
         flat_history = beams.token_ids.reshape(-1, step + 1)

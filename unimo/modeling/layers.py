@@ -6,6 +6,7 @@ one matrix product.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import paddle
@@ -58,13 +59,27 @@ class TextEmbeddings(nn.Layer):
         return self.dropout(self.norm(summed))
 
 
+def place_features(locations: Tensor, num_frequencies: int) -> Tensor:
+    """[B, R, 5] locations -> [B, R, 5 + 4 N]: with sines and cosines of the centre at N doubling frequencies.
+
+    The lowest frequency takes the picture's width (height) as half a turn.
+    """
+    if num_frequencies == 0:
+        return locations
+    centres = (locations[:, :, 0:2] + locations[:, :, 2:4]) / 2  # [B, R, 2]
+    angles = [centres * (math.pi * 2**power) for power in range(num_frequencies)]
+    waves = [wave for angle in angles for wave in (paddle.sin(angle), paddle.cos(angle))]
+    return paddle.concat([locations, *waves], axis=-1)
+
+
 class RegionEmbeddings(nn.Layer):
     """Projected feature + projected location of each region, normalised, with dropout. No position embedding."""
 
     def __init__(self, config: UnimoConfig) -> None:
         super().__init__()
         self.features = linear(config, config.image_embedding_size, config.hidden_size)
-        self.locations = linear(config, 5, config.hidden_size)
+        self.num_frequencies = config.location_frequencies
+        self.locations = linear(config, 5 + 4 * self.num_frequencies, config.hidden_size)
         self.norm = layer_norm(config)
         self.location_norm = layer_norm(config) if config.region_norm == "separate" else None
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -73,7 +88,8 @@ class RegionEmbeddings(nn.Layer):
         """[B, R, F] and [B, R, 5] -> [B, R, D]. ``perturbation`` [B, R, F] is added to the features (VILLA)."""
         assert inputs.region_features is not None
         features = inputs.region_features if perturbation is None else inputs.region_features + perturbation
-        projected, located = self.features(features), self.locations(inputs.region_locations)
+        places = place_features(inputs.region_locations, self.num_frequencies)
+        projected, located = self.features(features), self.locations(places)
         if self.location_norm is None:
             return self.dropout(self.norm(projected + located))
         return self.dropout(self.norm(projected) + self.location_norm(located))

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -86,6 +86,30 @@ def _half(view: memoryview, offset: int, rows: int, columns: int) -> np.ndarray:
     return np.frombuffer(view, "<f2", rows * columns, offset).reshape(rows, columns).astype(np.float32)
 
 
+class _Mapping:
+    """One memory map of a store a process: LMDB refuses to open the same file twice."""
+
+    _open: ClassVar[dict[tuple[int, Path], _Mapping]] = {}
+
+    def __init__(self, key: tuple[int, Path], environment: Any) -> None:
+        self.key, self.environment, self.users = key, environment, 0
+
+    @classmethod
+    def of(cls, path: Path, expected_bytes: int) -> _Mapping:
+        key = (os.getpid(), path.resolve())
+        if key not in cls._open:
+            cls._open[key] = cls(key, _open(path, expected_bytes))
+        cls._open[key].users += 1
+        return cls._open[key]
+
+    def release(self) -> None:
+        self.users -= 1
+        if self.users == 0:
+            del self._open[self.key]
+            if self.key[0] == os.getpid():
+                self.environment.close()
+
+
 class RegionStore:
     """Read access by image id. Safe to open in several processes; pickles as its path."""
 
@@ -100,7 +124,8 @@ class RegionStore:
             raise InputError.at(self.path, "no region store (meta.json is missing)")
         self.meta = _read_meta(self.path)
         self.spec = FeatureSpec(**self.meta["spec"])
-        self._environment = _open(self.path, self.meta["data_bytes"])
+        self._mapping: _Mapping | None = _Mapping.of(self.path, self.meta["data_bytes"])
+        self._environment = self._mapping.environment
         self._transaction = self._environment.begin(buffers=True)
 
     def __len__(self) -> int:
@@ -125,9 +150,15 @@ class RegionStore:
         return [bytes(key).decode() for key in self._transaction.cursor().iternext(values=False)]
 
     def close(self) -> None:
-        """Unmap the file."""
-        self._transaction.abort()
-        self._environment.close()
+        """Unmap the file, unless another RegionStore of this process still reads it."""
+        if self._mapping is not None:
+            self._transaction.abort()
+            self._mapping.release()
+            self._mapping = None
+
+    def __del__(self) -> None:
+        if getattr(self, "_mapping", None) is not None:
+            self.close()
 
     def _data(self, image_id: str) -> memoryview:
         data = self._transaction.get(image_id.encode())

@@ -11,9 +11,9 @@ import numpy as np
 import paddle
 
 from unimo.data.batch import Batch, collate
-from unimo.data.examples import Example, RegionInput, generation_example, with_regions
+from unimo.data.examples import Example, RegionInput, generation_example, hide_history, with_regions
 from unimo.data.records import CaptionRecord, read_captions
-from unimo.data.sampling import sequential_batches
+from unimo.data.sampling import record_rng, sequential_batches
 from unimo.errors import InputError
 from unimo.generation import BeamSettings, beam_search, prediction_text
 from unimo.metrics.captioning import caption_metrics
@@ -37,6 +37,9 @@ class CaptioningOptions:
 
     label_smoothing: float = 0.1
     """Weight of the uniform distribution in the targets."""
+
+    history_dropout: float = 0.0
+    """Share of a caption's own past hidden while its next token is predicted (ours: it makes a small model look)."""
 
     decoding: BeamSettings = field(default_factory=lambda: BeamSettings(beam_size=5, min_length=5, max_length=50))
     """Beam search at evaluation."""
@@ -74,7 +77,8 @@ class Captioning(Task):
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [
-                self._example(pairs[index][0], token_ids[index], images[pairs[index][0].image_id]) for index in indices
+                self._training_example(pairs[index][0], token_ids[index], record_rng(self.context.seed, epoch, index))
+                for index in indices
             ]
             return {"main": collate(examples, self.context.vocabulary.pad_id)}
 
@@ -128,6 +132,10 @@ class Captioning(Task):
         records = read_captions(path)
         self.context.require_images().check((record.image_id for record in records), path)
         return records
+
+    def _training_example(self, record: CaptionRecord, caption_ids: Sequence[int], rng: np.random.Generator) -> Example:
+        example = self._example(record, caption_ids, self.context.require_images()[record.image_id])
+        return hide_history(example, self.options.history_dropout, self.context.vocabulary, rng)
 
     def _example(self, record: CaptionRecord, caption_ids: Sequence[int], regions: RegionInput) -> Example:
         vocabulary = self.context.vocabulary

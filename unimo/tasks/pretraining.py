@@ -14,6 +14,7 @@ from unimo.data.examples import (
     Example,
     fragments_example,
     generation_example,
+    hide_history,
     masked_language_example,
     masked_region_example,
     text_example,
@@ -82,9 +83,6 @@ class ContrastiveOptions:
 
     denominator: Denominator = "both"
     """What the denominator sums over: the captions of one `images`, `both` directions, or the whole `batch`."""
-
-    max_regions: int = 0
-    """Fewer regions for this loss, for speed; 0 keeps all."""
 
 
 @dataclass(frozen=True)
@@ -286,8 +284,10 @@ class Pretraining(Task):
             return masked_language_example(example, np.asarray(starts), vocabulary, self.options.spans, rng)
         if rng.random() < self.options.fragments.whole_text_probability:
             limit = self.context.data.max_text_length
-            return generation_example(record_id, None, ids, vocabulary, vocabulary.sep_id, max_target_length=limit)
-        return fragments_example(record_id, ids, vocabulary, self.options.fragments, rng)
+            example = generation_example(record_id, None, ids, vocabulary, vocabulary.sep_id, max_target_length=limit)
+        else:
+            example = fragments_example(record_id, ids, vocabulary, self.options.fragments, rng)
+        return hide_history(example, self.options.fragments.history_dropout, vocabulary, rng)
 
     def _mask_regions(self, example: Example, rng: np.random.Generator) -> Example:
         return masked_region_example(example, self.options.region_mask_ratio, self.options.region_max_overlap, rng)
