@@ -46,7 +46,7 @@ def test_records_round_trip(count: int, size: int, classes: int, attributes: int
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="record cut short|regions declared|checksum|regions"):
+    with pytest.raises(ValueError, match=r"cut short|regions"):
         decode_record(data)
 
 

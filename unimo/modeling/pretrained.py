@@ -138,7 +138,7 @@ def load_arrays(
     for name, value in present.items():
         if tuple(value.shape) != tuple(wanted[name].shape):
             raise InputError.at(source, f"{name}: shape {tuple(value.shape)}, expected {tuple(wanted[name].shape)}")
-    model.set_state_dict(dict(present))
+    model.set_state_dict({**{name: wanted[name] for name in missing}, **present})
     return LoadReport(tuple(missing), tuple(sorted(set(arrays) - set(present))))
 
 

@@ -1,0 +1,103 @@
+"""Beam search over scores: with a wide enough beam it finds what enumeration finds."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unimo.generation.search import Beams, BeamSettings, extend, length_norm, read_hypotheses
+from unimo.generation.trigrams import TrigramBlocker
+
+VOCABULARY, START, END = 4, 0, 3
+
+
+def log_probabilities(table: np.ndarray, history: np.ndarray) -> np.ndarray:
+    """A toy language model: the next token depends on the last two."""
+    last = history[..., -1]
+    before = history[..., -2] if history.shape[-1] > 1 else np.zeros_like(last)
+    return table[before, last]
+
+
+def toy_table(seed: int) -> np.ndarray:
+    logits = np.random.default_rng(seed).standard_normal((VOCABULARY, VOCABULARY, VOCABULARY)) * 2
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def run_beam(table: np.ndarray, settings_: BeamSettings) -> list[tuple[tuple[int, ...], float]]:
+    beams = Beams.start(1, START)
+    for _ in range(settings_.max_length):
+        logs = log_probabilities(table, beams.token_ids)
+        count = min(settings_.beam_size, VOCABULARY)
+        ids = np.argsort(-logs, axis=-1, kind="stable")[..., :count]
+        beams = extend(beams, ids, np.take_along_axis(logs, ids, axis=-1), END, settings_)
+    return [(h.token_ids, h.score) for h in read_hypotheses(beams.token_ids[0], beams.scores[0], END)]
+
+
+def enumerate_all(table: np.ndarray, max_length: int, penalty: float) -> list[tuple[tuple[int, ...], float]]:
+    found = []
+    for length in range(1, max_length + 1):
+        for tail in itertools.product(range(VOCABULARY), repeat=length):
+            ended = tail[-1] == END
+            if END in tail[:-1] or not (ended or length == max_length):
+                continue
+            sequence = (START, *tail)
+            total = sum(
+                log_probabilities(table, np.asarray(sequence[:place]))[sequence[place]]
+                for place in range(1, len(sequence))
+            )
+            found.append((sequence, total / length_norm(length, penalty)))
+    return sorted(found, key=lambda item: -item[1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.6, 1.2]))
+def test_a_wide_beam_equals_enumeration(seed: int, penalty: float) -> None:
+    table = toy_table(seed)
+    wide = BeamSettings(beam_size=150, max_length=4, length_penalty=penalty)
+    best_ids, best_score = run_beam(table, wide)[0]
+    expected_ids, expected_score = enumerate_all(table, 4, penalty)[0]
+    assert best_ids == expected_ids
+    assert best_score == pytest.approx(expected_score, abs=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_beam_of_one_is_greedy(seed: int) -> None:
+    table = toy_table(seed)
+    sequence = [START]
+    while (len(sequence) <= 5 and sequence[-1] != END) or len(sequence) == 1:
+        sequence.append(int(np.argmax(log_probabilities(table, np.asarray(sequence)))))
+    found, _ = run_beam(table, BeamSettings(beam_size=1, max_length=5))[0]
+    assert list(found) == sequence[: len(found)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_hypotheses_come_sorted_and_their_scores_are_their_probabilities(seed: int, beam_size: int) -> None:
+    table = toy_table(seed)
+    found = run_beam(table, BeamSettings(beam_size=beam_size, max_length=5))
+    scores = [score for _, score in found]
+    assert scores == sorted(scores, reverse=True)
+    for ids, score in found:
+        total = sum(log_probabilities(table, np.asarray(ids[:place]))[ids[place]] for place in range(1, len(ids)))
+        assert score == pytest.approx(total / length_norm(len(ids) - 1, 0.6), abs=1e-9)
+
+
+def test_impossible_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="min_length"):
+        BeamSettings(min_length=5, max_length=3)
+
+
+def test_trigrams_are_of_whole_words() -> None:
+    opens = np.asarray([True, True, True, False])  # token 3 continues a word
+    blocker = TrigramBlocker(opens)
+    assert blocker.repeats([0, 1, 2, 0, 1, 2])
+    assert not blocker.repeats([0, 1, 2, 3, 0, 1, 2])  # "2 3" is one word, the last is "2"
+    assert blocker.repeats([0, 1, 2, 3, 0, 1, 2, 3])
+    assert not blocker.repeats([0, 1, 2])
+    histories = np.asarray([[0, 1, 2, 0, 1]])
+    assert blocker(histories, np.asarray([[2, 0, 3]])).tolist() == [[True, False, False]]

@@ -1,0 +1,131 @@
+"""The network's contract: visibility, heads, saving, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unimo.errors import InputError
+from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, attention_mask
+from unimo.modeling.linear import Linear
+from unimo.modeling.pretrained import load_arrays, read_arrays
+
+CONFIG = UnimoConfig(
+    vocab_size=40,
+    hidden_size=16,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    initializer_range=0.2,
+    image_embedding_size=6,
+    image_class_size=4,
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
+)
+HEADS = {"text_pooler": 0, "masked_language": 0, "classifier": 3}
+
+
+def model_of(config: UnimoConfig = CONFIG, heads: dict[str, int] | None = None) -> UnimoModel:
+    paddle.seed(0)
+    model = UnimoModel(config, HEADS if heads is None else heads)
+    model.eval()
+    return model
+
+
+def text_inputs(ids: list[int], order: list[int] | None = None) -> ModelInputs:
+    length = len(ids)
+    return ModelInputs(
+        segment_ids=paddle.ones([1, length], "int64"),
+        order_ids=paddle.to_tensor([order or [0] * length]),
+        input_ids=paddle.to_tensor([ids]),
+        position_ids=paddle.arange(2, 2 + length).unsqueeze(0),
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_mask_rule(positions: list[tuple[int, int]]) -> None:
+    segments, orders = zip(*positions, strict=True)
+    mask = attention_mask(paddle.to_tensor([segments]), paddle.to_tensor([orders])).numpy()[0]
+    for query, (segment, order) in enumerate(positions):
+        for key, (other_segment, other_order) in enumerate(positions):
+            expected = segment == other_segment and other_segment > 0 and other_order <= order
+            assert mask[query, key] == expected
+
+
+def test_a_target_is_causal_and_the_source_does_not_see_it() -> None:
+    model, order = model_of(), [0, 0, 0, 1, 2, 3]
+    first = model(text_inputs([5, 6, 7, 8, 9, 10], order)).numpy()
+    changed_end = model(text_inputs([5, 6, 7, 8, 9, 30], order)).numpy()
+    np.testing.assert_allclose(first[0, :5], changed_end[0, :5], atol=1e-6)
+    assert np.abs(first[0, 5] - changed_end[0, 5]).max() > 1e-3
+    changed_source = model(text_inputs([5, 30, 7, 8, 9, 10], order)).numpy()
+    assert np.abs(first[0, 3:] - changed_source[0, 3:]).max(axis=-1).min() > 1e-4
+
+
+def test_padding_changes_nothing() -> None:
+    model, ids = model_of(), [5, 6, 7]
+    alone = model(text_inputs(ids)).numpy()
+    padded = text_inputs([*ids, 1, 1])
+    padded = replace(padded, segment_ids=paddle.to_tensor([[1, 1, 1, 0, 0]]))
+    np.testing.assert_allclose(model(padded).numpy()[0, :3], alone[0], atol=1e-6)
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    model = model_of()
+    model.save_pretrained(tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
+    again = UnimoModel.from_pretrained(tmp_path / "model")
+    assert again.config == model.config
+    inputs = text_inputs([5, 6, 7])
+    np.testing.assert_array_equal(again(inputs).numpy(), model(inputs).numpy())
+
+
+def test_heads_may_be_added_and_dropped_but_nothing_else(tmp_path: Path) -> None:
+    model_of().save_pretrained(tmp_path / "model")
+    UnimoModel.from_pretrained(tmp_path / "model", {"text_pooler": 0, "classifier": 5})
+    arrays = read_arrays(tmp_path / "model")
+    del arrays["layers.0.expand.bias"]
+    with pytest.raises(InputError, match=r"missing from the checkpoint: layers\.0\.expand\.bias"):
+        load_arrays(model_of(), arrays, "here", HEADS)
+
+
+def test_another_architecture_is_refused_by_name(tmp_path: Path) -> None:
+    model_of().save_pretrained(tmp_path / "model")
+    arrays = read_arrays(tmp_path / "model")
+    with pytest.raises(InputError, match="another architecture"):
+        load_arrays(model_of(replace(CONFIG, num_hidden_layers=1)), arrays, "here", HEADS)
+    with pytest.raises(InputError, match=r"shape \(40.*expected \(41"):
+        load_arrays(model_of(replace(CONFIG, vocab_size=41)), arrays, "here", HEADS)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "empty", "config"])
+def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "model"
+    model_of().save_pretrained(folder)
+    weights = folder / "model.safetensors"
+    if damage == "config":
+        (folder / "config.json").write_text('{"hidden_siz": 3}')
+    else:
+        weights.write_bytes(b"" if damage == "empty" else weights.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"config\.json" if damage == "config" else r"model\.safetensors"):
+        UnimoModel.from_pretrained(folder)
+
+
+def test_linear_gradients_equal_paddles() -> None:
+    paddle.seed(1)
+    ours, theirs = Linear(5, 3), paddle.nn.Linear(5, 3)
+    theirs.set_state_dict(ours.state_dict())
+    gradients = []
+    for layer in (ours, theirs):
+        inputs = paddle.to_tensor(np.random.default_rng(0).standard_normal((2, 4, 5)).astype("float32"))
+        inputs.stop_gradient = False
+        (layer(inputs) ** 2).sum().backward()
+        gradients.append([inputs.grad.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()])
+    for mine, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5)
