@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unimo.errors import InputError
-from unimo.files import read_lines
+from unimo.files import read_json, read_lines
 
 Record = TypeVar("Record")
 
@@ -75,7 +75,12 @@ def read_jsonl(path: str | Path, make: Callable[[str, dict[str, Any]], Record]) 
 
 
 def read_captions(path: str | Path) -> list[CaptionRecord]:
-    """Images with captions: ``{"image_id": str, "captions": [str, ...], "also_true": [str, ...]?}`` a line."""
+    """Images with captions, one JSON object a line, or COCO's caption annotations where the file ends in `.json`.
+
+    A line is ``{"image_id": str, "captions": [str, ...], "also_true": [str, ...]?}``.
+    """
+    if Path(path).suffix == ".json":
+        return read_coco_captions(path)
 
     def make(record_id: str, fields: dict[str, Any]) -> CaptionRecord:
         captions = _strings(fields["captions"], "captions")
@@ -85,6 +90,29 @@ def read_captions(path: str | Path) -> list[CaptionRecord]:
         return CaptionRecord(record_id, str(fields["image_id"]), captions, also_true)
 
     return read_jsonl(path, make)
+
+
+def read_coco_captions(path: str | Path) -> list[CaptionRecord]:
+    """COCO's `captions_<split>.json`: all captions of an image; ids are `<split>/<file name without suffix>`.
+
+    So pictures lie as COCO lays them out: a folder a split.
+    """
+    values = read_json(path)
+    try:
+        split = Path(path).stem.removeprefix("captions_")
+        names = {image["id"]: f"{split}/{Path(image['file_name']).stem}" for image in values["images"]}
+        captions: dict[str, list[str]] = {}
+        for annotation in values["annotations"]:
+            captions.setdefault(names[annotation["image_id"]], []).append(
+                _string(annotation["caption"], "caption").strip()
+            )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError.at(path, f"not COCO's caption annotations ({type(error).__name__}: {error})") from error
+    if not captions:
+        raise InputError.at(path, "no captions")
+    return [
+        CaptionRecord(f"{Path(path).name}:{image_id}", image_id, tuple(texts)) for image_id, texts in captions.items()
+    ]
 
 
 def read_texts(path: str | Path) -> list[TextRecord]:

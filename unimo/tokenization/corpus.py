@@ -11,14 +11,16 @@ from typing import Any
 
 from unimo.errors import InputError
 
+KINDS = (".txt", ".jsonl", ".tsv", ".json")
 TEXT_FIELDS = ("text", "captions")
 
 
 class TextFiles:
-    """The texts of .txt and .jsonl files (each possibly .gz), read anew at every iteration, one line at a time.
+    """The texts of .txt, .jsonl, .tsv and .json files (each possibly .gz), read anew at every iteration.
 
     A line of .txt is a text. A line of .jsonl is an object; every string under ``text`` or ``captions`` (a string or
-    a list of strings each) is a text. Texts of white space alone are skipped and counted.
+    a list of strings each) is a text. Every cell of a .tsv below its header is a text if it holds a letter. A .json
+    file is COCO's caption annotations. Texts of white space alone are skipped and counted.
 
     Attributes:
         num_texts: texts yielded by the last iteration.
@@ -32,8 +34,8 @@ class TextFiles:
         for path in self.paths:
             if not path.is_file():
                 raise InputError.at(path, "no such file")
-            if _kind(path) not in (".txt", ".jsonl"):
-                raise InputError.at(path, "expected a name ending in .txt, .jsonl, .txt.gz or .jsonl.gz")
+            if _kind(path) not in KINDS:
+                raise InputError.at(path, f"expected a name ending in {', '.join(KINDS)}, or one of these and .gz")
 
     def __iter__(self) -> Iterator[str]:
         self.num_texts = self.num_blank = 0
@@ -54,9 +56,15 @@ def _kind(path: Path) -> str:
 
 
 def _texts(path: Path) -> Iterator[str]:
-    from_json = _kind(path) == ".jsonl"
+    kind = _kind(path)
+    if kind == ".json":
+        yield from _coco_captions(path)
+        return
     for number, line in _lines(path):
-        if not from_json:
+        if kind == ".tsv":
+            cells = line.rstrip("\r\n").split("\t") if number > 1 else []
+            yield from (cell for cell in cells if any(letter.isalpha() for letter in cell))
+        elif kind == ".txt":
             yield line.rstrip("\r\n")
         elif line.strip():
             yield from _record_texts(path, number, line)
@@ -73,6 +81,17 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             raise InputError.at(path, f"not valid UTF-8 ({error.reason} at byte {error.start})", number) from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError.at(path, f"damaged or truncated gzip file ({error})", number + 1) from error
+
+
+def _coco_captions(path: Path) -> Iterator[str]:
+    try:
+        annotations: Any = json.loads("".join(line for _, line in _lines(path)))
+        captions = [annotation["caption"] for annotation in annotations["annotations"]]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError.at(path, f"not COCO's caption annotations ({type(error).__name__})") from error
+    if not all(isinstance(caption, str) and is_encodable(caption) for caption in captions):
+        raise InputError.at(path, "a caption is no proper text")
+    yield from captions
 
 
 def _record_texts(path: Path, number: int, line: str) -> Iterator[str]:
