@@ -39,12 +39,16 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
     folder = Path(job.output)
     if not resume and (folder / "metrics.jsonl").exists():
         raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
-    assembly = assemble(job, options, folder / "companions")
+    for split, path in job.data.evaluate.items():
+        if not Path(path).is_file():
+            raise InputError(f"data.evaluate.{split}: {path}: no such file")
+    assembly = assemble(job, options)
+    trainer = Trainer(job, assembly.task, assembly.model)  # reads the training data; nothing is written before
     with atomic_write(folder / CONFIG_NAME) as stream:
         stream.write(dump_config({"": job, "options": options}))
-    trainer = Trainer(job, assembly.task, assembly.model, {CONFIG_NAME: folder / CONFIG_NAME, **assembly.companions})
+    companions = {CONFIG_NAME: folder / CONFIG_NAME, **assembly.write_companions(folder / "companions")}
     write_json(folder / "environment.json", describe_environment())
-    return trainer.train(resume)
+    return trainer.train(companions, resume)
 
 
 def job_help(argv: Sequence[str]) -> str:

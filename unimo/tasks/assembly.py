@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,25 +33,24 @@ class Assembly:
 
     task: Task
     model: UnimoModel
-    companions: Mapping[str, Path]
-    """Files that go into every checkpoint, by name."""
+
+    def write_companions(self, folder: Path) -> dict[str, Path]:
+        """The files that every checkpoint carries so that it can be used alone, by name: tokenizer and detector."""
+        self.task.context.tokenizer.save_pretrained(folder)
+        companions = {TOKENIZER_NAME: folder / TOKENIZER_NAME}
+        images = self.task.context.images
+        if images is not None and (images.path / DETECTOR_FOLDER).is_dir():
+            companions[DETECTOR_FOLDER] = images.path / DETECTOR_FOLDER
+        return companions
 
 
-def assemble(job: JobConfig, options: Any, companions_folder: Path) -> Assembly:
-    """Build everything a training job needs; what does not fit together is an InputError naming the key.
-
-    ``companions_folder`` receives the files that every checkpoint will carry, so that it can be used alone.
-    """
+def assemble(job: JobConfig, options: Any) -> Assembly:
+    """Build everything a training job needs; what does not fit together is an InputError naming the key."""
     tokenizer = load_tokenizer(job.tokenizer or job.init_from)
     images = ImageSource(job.data.regions, job.data.max_regions) if job.data.regions else None
     context = TaskContext(job.data, tokenizer, images, job.training.seed)
     task = task_class(job.task)(context, options)
-    model = build_model(job, task)
-    tokenizer.save_pretrained(companions_folder)
-    companions = {TOKENIZER_NAME: companions_folder / TOKENIZER_NAME}
-    if images is not None and (images.path / DETECTOR_FOLDER).is_dir():
-        companions[DETECTOR_FOLDER] = images.path / DETECTOR_FOLDER
-    return Assembly(task, model, companions)
+    return Assembly(task, build_model(job, task))
 
 
 def load_tokenizer(path: str | Path) -> UnimoTokenizer:

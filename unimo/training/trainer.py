@@ -59,12 +59,10 @@ class _Window:
 class Trainer:
     """Runs one job in one run folder."""
 
-    def __init__(
-        self, job: JobConfig, task: Task, model: UnimoModel, companions: Mapping[str, Path], show_progress: bool = True
-    ) -> None:
+    def __init__(self, job: JobConfig, task: Task, model: UnimoModel, show_progress: bool = True) -> None:
         self.job, self.task, self.model = job, task, model
         self.folder = Path(job.output)
-        self.checkpoints = CheckpointFolder(self.folder / "checkpoints", companions, job.training.keep_checkpoints)
+        self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints)
         self.optimizer = AdamW(model, job.optimizer)
         self.show_progress = show_progress
         self.mixture = Mixture(task.streams(), job.data, job.training.seed)
@@ -76,8 +74,12 @@ class Trainer:
         self.state = TrainingState(step=0, streams=self.mixture.state())
         self.seconds_before = 0.0
 
-    def train(self, resume: bool = False) -> dict[str, Any]:
-        """Train to the last step; returns the report that is also written to report.json."""
+    def train(self, companions: Mapping[str, Path], resume: bool = False) -> dict[str, Any]:
+        """Train to the last step; returns the report that is also written to report.json.
+
+        ``companions``: name -> file or folder that every checkpoint carries.
+        """
+        self.checkpoints.companions = dict(companions)
         resumed = resume and self._resume()
         log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None)
         started, window = time.perf_counter(), _Window()
