@@ -99,6 +99,10 @@ class TrainingConfig:
     seed: int = 1
     """Of everything random in the run."""
 
+    average_decay: float = 0.0
+    """Decay of an exponential moving average of the weights, which is then evaluated and kept as the best in place of
+    the last weights; 0 switches it off (as in the original)."""
+
     log_every: int = 10
     """Steps between lines in metrics.jsonl."""
 
@@ -118,6 +122,8 @@ class TrainingConfig:
         """Refuse counts that cannot be."""
         if self.num_steps < 0 or self.num_epochs < 0:
             raise ValueError("num_steps and num_epochs: must not be negative")
+        if not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay: {self.average_decay} is not in [0, 1)")
         if self.gradient_accumulation_steps < 1 or self.log_every < 1 or self.keep_checkpoints < 1:
             raise ValueError("gradient_accumulation_steps, log_every and keep_checkpoints: at least 1")
 

@@ -7,6 +7,7 @@ equals an uninterrupted one, bit for bit.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
 from unimo.modeling import UnimoModel
 from unimo.runtime.progress import progress_bar
+from unimo.training.averaging import PREFIX, WeightAverage
 from unimo.training.checkpoint import CheckpointFolder, TrainingState
 from unimo.training.mixture import Draw, Mixture
 from unimo.training.optimizer import AdamW
@@ -64,6 +66,7 @@ class Trainer:
         self.folder = Path(job.output)
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints)
         self.optimizer = AdamW(model, job.optimizer)
+        self.average = WeightAverage(model, job.training.average_decay) if job.training.average_decay else None
         self.show_progress = show_progress
         self.mixture = Mixture(task.streams(), job.data, job.training.seed)
         self.steps_per_epoch = self.mixture.steps_per_epoch(job.training.gradient_accumulation_steps)
@@ -71,6 +74,8 @@ class Trainer:
         if self.num_steps < 1:
             raise InputError("training: num_steps or num_epochs must be above 0")
         self.best_name = job.training.best_metric or self._default_best()
+        if self.best_name.partition(".")[0] not in {"", *job.data.evaluate}:
+            raise InputError(f"training.best_metric: {self.best_name!r} names none of {sorted(job.data.evaluate)}")
         self.state = TrainingState(step=0, streams=self.mixture.state())
         self.seconds_before = 0.0
 
@@ -96,12 +101,18 @@ class Trainer:
                 window = _Window()
             self._remember(done, self.seconds_before + time.perf_counter() - started)
             if (training.evaluate_every and done % training.evaluate_every == 0) or last:
-                self._evaluate_all(done, log)
+                with self._kept_weights():
+                    self._evaluate_all(done, log)
                 window.started = time.perf_counter()
             if (training.save_every and done % training.save_every == 0) or last:
-                self.checkpoints.save(self.model, self.optimizer.state(), self.state)
+                averages = self.average.state() if self.average is not None else {}
+                self.checkpoints.save(self.model, {**self.optimizer.state(), **averages}, self.state)
         bar.close()
         return self._report()
+
+    def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
+        """The model with the weights that are evaluated and kept: their average, where one is followed."""
+        return self.average.in_place() if self.average is not None else contextlib.nullcontext()
 
     def _step(self, step: int, window: _Window) -> None:
         """One optimizer step: draw, forward, backward for every micro-batch, then update."""
@@ -118,6 +129,8 @@ class Trainer:
                 window.positions += batch.num_positions
         rate = learning_rate(self.job.optimizer, step, self.num_steps, self.steps_per_epoch)
         window.add({"gradient_norm": self.optimizer.step(rate), "learning_rate": rate})
+        if self.average is not None:
+            self.average.update(step + 1)
 
     def _backward(self, draw: Draw, accumulation: int) -> dict[str, Any]:
         losses, report = self.task.losses(self.model, draw.batches)
@@ -163,7 +176,10 @@ class Trainer:
         if found is None:
             return False
         self.state, moments = found
+        averages = {name: moments.pop(name) for name in list(moments) if name.startswith(PREFIX)}
         self.optimizer.load_state(moments, str(self.checkpoints.path(self.state.step)))
+        if self.average is not None:
+            self.average.load_state(averages)
         self.mixture.load_state(self.state.streams)
         self.seconds_before = self.state.seconds
         return True
@@ -171,7 +187,8 @@ class Trainer:
     def _report(self) -> dict[str, Any]:
         """The evaluated splits at the best step, written to report.json."""
         if not self.job.data.evaluate:
-            self.checkpoints.save_best(self.model)
+            with self._kept_weights():
+                self.checkpoints.save_best(self.model)
         events = read_events(self.folder / "metrics.jsonl")
         splits: dict[str, Any] = {}
         for event in events:
