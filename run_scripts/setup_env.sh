@@ -3,41 +3,67 @@
 #
 #   source run_scripts/setup_env.sh      # then `python` and `unimo` are those of the environment
 #
-# PYTHON names the interpreter (3.11 to 3.13), UNIMO_VENV the folder of the environment (default: .venv).
-# REQUIREMENTS names another set, e.g. requirements-gpu.txt.
+# PYTHON names the interpreter (3.11 to 3.13), UNIMO_VENV the folder of the environment (default: .venv), REQUIREMENTS
+# another set, e.g. requirements-gpu.txt. Relative folders count from the repository. Exit status 2: could not set up.
 
 unimo_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-unimo_venv=${UNIMO_VENV:-$unimo_root/.venv}
-unimo_requirements=$unimo_root/${REQUIREMENTS:-requirements.txt}
+unimo_from_root() { case "$1" in /*) echo "$1" ;; *) echo "$unimo_root/$1" ;; esac }
+unimo_venv=$(unimo_from_root "${UNIMO_VENV:-.venv}")
+unimo_requirements=$(unimo_from_root "${REQUIREMENTS:-requirements.txt}")
 
-unimo_supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+# "3.11 /usr/bin/python3.11", or nothing where $1 is absent, broken (an empty pyenv shim) or of another version.
+# Inside an active environment it is the interpreter beneath, for --clear would delete the other one.
+unimo_supported() {
+    "$1" -c 'import sys
+if (3, 11) <= sys.version_info[:2] <= (3, 13):
+    print("%d.%d" % sys.version_info[:2], sys._base_executable)' 2>/dev/null || true
+}
 
-unimo_find_python() {
-    local candidate
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-        if unimo_supported "$candidate"; then command -v "$candidate"; return 0; fi
+unimo_find_python() {  # prints version and path of the first interpreter that can make environments
+    local candidate found without_venv="" candidates=(python3.13 python3.12 python3.11 python3)
+    if [ -n "${PYTHON:-}" ]; then candidates=("$PYTHON"); fi
+    for candidate in "${candidates[@]}"; do
+        found=$(unimo_supported "$candidate")
+        if [ -z "$found" ]; then continue; fi
+        if "${found#* }" -c 'import ensurepip, venv' 2>/dev/null; then echo "$found"; return 0; fi
+        without_venv=${without_venv:-$found}
     done
-    echo "unimo: no Python 3.11 to 3.13 found (looked for: ${PYTHON:-python3, python3.13, python3.12, python3.11})" >&2
+    if [ -n "$without_venv" ]; then
+        echo "unimo: ${without_venv#* } cannot make virtual environments (no ensurepip);" \
+            "on Debian or Ubuntu: apt install python${without_venv%% *}-venv" >&2
+    else
+        echo "unimo: no Python 3.11 to 3.13 found (looked for:" \
+            "${candidates[*]}); PYTHON=/path/to/python names another" >&2
+    fi
     return 2
 }
 
-unimo_setup() {
-    local python stamp version
-    python=$(unimo_find_python) || return 2
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    stamp="$version $(sha256sum "$unimo_requirements" "$unimo_root/pyproject.toml" | cut -c1-16 | tr '\n' ' ')"
-    if [ "$(cat "$unimo_venv/.unimo-ready" 2>/dev/null)" = "$stamp" ]; then return 0; fi
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        echo "unimo: $python has no venv module; on Debian or Ubuntu: apt install python$version-venv" >&2
+unimo_install() {  # unimo_install PYTHON STAMP
+    if [ -n "$(ls -A "$unimo_venv" 2>/dev/null)" ] && [ ! -e "$unimo_venv/pyvenv.cfg" ]; then
+        echo "unimo: $unimo_venv is no virtual environment and not empty; it is left alone" >&2
         return 2
     fi
-    echo "unimo: setting up $unimo_venv (Python $version); this takes a minute or two"
+    echo "unimo: setting up $unimo_venv ($("$1" --version), ${unimo_requirements##*/}); this takes a minute or two"
     rm -f "$unimo_venv/.unimo-ready"
-    "$python" -m venv --clear "$unimo_venv" || return 2
-    "$unimo_venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$unimo_requirements" || return 2
-    "$unimo_venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-        --no-build-isolation -e "$unimo_root" || return 2
-    echo "$stamp" > "$unimo_venv/.unimo-ready"
+    "$1" -m venv --clear "$unimo_venv" || return 2
+    local pip=("$unimo_venv/bin/python" -m pip install --quiet --disable-pip-version-check)
+    "${pip[@]}" -r "$unimo_requirements" || return 2
+    "${pip[@]}" --no-deps --no-build-isolation -e "$unimo_root" || return 2
+    echo "$2" > "$unimo_venv/.unimo-ready"  # last: a run that was interrupted has none, and is done again
+}
+
+unimo_setup() {
+    local found stamp
+    found=$(unimo_find_python) || return 2
+    # the folders too: an editable install and the programs of an environment point at where both were
+    stamp="${found%% *} $unimo_root $unimo_venv $(cat "$unimo_requirements" "$unimo_root/pyproject.toml" | sha256sum)"
+    (
+        flock 9 2>/dev/null || true  # two at once: the second waits, then finds all done
+        if [ -x "$unimo_venv/bin/python" ] && [ "$(cat "$unimo_venv/.unimo-ready" 2>/dev/null)" = "$stamp" ]; then
+            return 0
+        fi
+        unimo_install "${found#* }" "$stamp"
+    ) 9< "$unimo_root" || { echo "unimo: $unimo_venv was not set up; the reason stands above" >&2; return 2; }
 }
 
 if unimo_setup; then

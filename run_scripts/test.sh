@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Set up the environment and pass the tests: the default suite, or what the arguments say (they go to pytest).
+# Set up the environment and pass the tests: the default suite in two workers. Arguments go on to pytest, the last word
+# counts: `test.sh -m slow`, `test.sh -n 0 --pdb tests/metrics`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source run_scripts/setup_env.sh
-if [ $# -eq 0 ]; then set -- -m "not slow" -n 2 --dist loadfile; fi
-exec python -m pytest "$@"
+exec python -m pytest -m "not slow" -n 2 --dist loadfile "$@"

@@ -1,0 +1,236 @@
+"""The set-up, test and CI scripts, run for real on an interpreter, a pip and tools that only pretend and keep a log."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+COPIED = (
+    "run_scripts/setup_env.sh",
+    "run_scripts/test.sh",
+    ".ci/run",
+    "requirements.txt",
+    "requirements-gpu.txt",
+    "pyproject.toml",
+)
+# An interpreter: the questions it is asked (-c) go to the real one, which is told another version and path.
+INTERPRETER = """#!/bin/bash
+if [ "$1" = -c ]; then
+    exec {real} -c "import sys; sys.version_info = ({version}, 0); sys._base_executable = '$0'
+{before}
+$2"
+elif [ "$1" = --version ]; then
+    echo "Python pretended"
+else
+    echo "python $*" >> "$FAKE_LOG"
+    for folder; do :; done
+    rm -rf "$folder" && mkdir -p "$folder/bin" && touch "$folder/pyvenv.cfg"
+    for tool in python ruff mypy; do cp {tool} "$folder/bin/$tool"; done
+fi
+"""
+# What stands in an environment's bin/: logs its arguments, and fails where FAKE_FAIL is a part of them.
+TOOL = """#!/bin/bash
+line="$(basename "$0") $*"
+echo "$line" >> "$FAKE_LOG"
+if [ -n "${FAKE_FAIL:-}" ] && [[ "$line" == *$FAKE_FAIL* ]]; then exit "${FAKE_STATUS:-1}"; fi
+"""
+
+
+class Checkout:
+    """A copy of the scripts in a folder with a blank in its name, and pretending interpreters on the PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.bin, self.log = folder / "a house", folder / "bin", folder / "log"
+        for name in COPIED:
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, self.root / name)
+        self.bin.mkdir()
+        _program(folder / "tool", TOOL)
+        for name in ("3.13", "3.12", "3.11"):  # as an empty pyenv shim: it exists, and does not work
+            _program(self.bin / f"python{name}", "#!/bin/bash\nexit 127\n")
+
+    @property
+    def venv(self) -> Path:
+        return self.root / ".venv"
+
+    def interpreter(self, name: str = "python3", version: str = "3, 11", has_ensurepip: bool = True) -> Path:
+        before = "" if has_ensurepip else "sys.modules['ensurepip'] = None"
+        tool = self.bin.parent / "tool"
+        return _program(
+            self.bin / name,
+            INTERPRETER.format(real=sys.executable, version=version, before=before, tool=tool),
+        )
+
+    def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment: Mapping[str, str] = {
+            "PATH": f"{self.bin}{os.pathsep}/usr/bin{os.pathsep}/bin",
+            "FAKE_LOG": str(self.log),
+            **variables,
+        }
+        command = ["bash", str(self.root / script), *arguments]
+        return subprocess.run(
+            command, cwd=self.root.parent, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+
+    def logged(self) -> list[str]:
+        """What the pretending programs were asked since the last look."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        return lines
+
+
+def _program(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+SETUP, TEST, CI = "run_scripts/setup_env.sh", "run_scripts/test.sh", ".ci/run"
+
+
+def test_first_run_installs_and_second_does_nothing(checkout: Checkout) -> None:
+    checkout.interpreter()
+    first = checkout.run(SETUP)
+    assert first.returncode == 0, first.stderr
+    venv, requirements, package = checkout.logged()
+    assert venv == f"python -m venv --clear {checkout.venv}"
+    assert requirements.endswith(f"-r {checkout.root}/requirements.txt")
+    assert "--no-deps" in package and package.endswith(f"-e {checkout.root}")
+    second = checkout.run(SETUP)
+    assert (second.returncode, second.stdout, second.stderr, checkout.logged()) == (0, "", "", [])
+
+
+@pytest.mark.parametrize("changed", ["requirements.txt", "pyproject.toml"])
+def test_changed_requirements_install_again(checkout: Checkout, changed: str) -> None:
+    checkout.interpreter()
+    checkout.run(SETUP)
+    checkout.logged()
+    with (checkout.root / changed).open("a") as file:
+        file.write("# more\n")
+    assert checkout.run(SETUP).returncode == 0
+    assert len(checkout.logged()) == 3
+
+
+def test_another_interpreter_version_or_a_moved_checkout_installs_again(checkout: Checkout) -> None:
+    checkout.interpreter()
+    checkout.run(SETUP)
+    checkout.interpreter(version="3, 12")
+    checkout.logged()
+    checkout.run(SETUP)
+    assert len(checkout.logged()) == 3
+    checkout.root = checkout.root.rename(checkout.root.with_name("moved"))
+    checkout.run(SETUP)
+    assert len(checkout.logged()) == 3
+
+
+@pytest.mark.parametrize("failing", ["-r ", "--no-deps"])
+def test_a_set_up_that_failed_is_done_again(checkout: Checkout, failing: str) -> None:
+    checkout.interpreter()
+    failed = checkout.run(SETUP, FAKE_FAIL=failing)
+    assert failed.returncode == 2
+    assert "was not set up" in failed.stderr
+    assert checkout.run(TEST, FAKE_FAIL=failing).returncode == 2
+    assert not any("-m pytest" in line for line in checkout.logged())
+    assert checkout.run(SETUP).returncode == 0
+    assert len(checkout.logged()) == 3
+
+
+def test_missing_ensurepip_names_the_package(checkout: Checkout) -> None:
+    python = checkout.interpreter(version="3, 12", has_ensurepip=False)
+    found = checkout.run(SETUP, PYTHON=str(python))
+    assert found.returncode == 2
+    assert "apt install python3.12-venv" in found.stderr
+    assert not checkout.venv.exists()
+
+
+def test_an_interpreter_without_ensurepip_gives_way_to_one_that_has_it(checkout: Checkout) -> None:
+    checkout.interpreter("python3.13", "3, 13", has_ensurepip=False)
+    checkout.interpreter("python3.12", "3, 12")
+    assert checkout.run(SETUP).returncode == 0
+    assert (checkout.venv / ".unimo-ready").read_text().startswith("3.12 ")
+
+
+@pytest.mark.parametrize("version", ["3, 10", "3, 14"])
+def test_other_versions_are_refused(checkout: Checkout, version: str) -> None:
+    python = checkout.interpreter(version=version)
+    found = checkout.run(SETUP, PYTHON=str(python))
+    assert found.returncode == 2
+    assert f"no Python 3.11 to 3.13 found (looked for: {python})" in found.stderr
+
+
+def test_the_newest_interpreter_is_taken(checkout: Checkout) -> None:
+    for minor in (11, 12, 13):
+        checkout.interpreter(f"python3.{minor}", f"3, {minor}")
+    checkout.run(SETUP)
+    assert (checkout.venv / ".unimo-ready").read_text().startswith("3.13 ")
+
+
+def test_a_folder_that_is_no_environment_is_left_alone(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.interpreter()
+    precious = tmp_path / "home" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("years")
+    found = checkout.run(SETUP, UNIMO_VENV=str(precious.parent))
+    assert found.returncode == 2
+    assert "left alone" in found.stderr
+    assert precious.read_text() == "years"
+
+
+def test_environment_and_requirements_may_be_elsewhere(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.interpreter()
+    found = checkout.run(SETUP, UNIMO_VENV=str(tmp_path / "else where"), REQUIREMENTS="requirements-gpu.txt")
+    assert found.returncode == 0, found.stderr
+    assert (tmp_path / "else where" / ".unimo-ready").exists() and not checkout.venv.exists()
+    assert checkout.logged()[1].endswith("requirements-gpu.txt")
+
+
+def test_sourcing_under_strict_settings_puts_the_environment_first(checkout: Checkout) -> None:
+    checkout.interpreter()
+    code = f"set -euo pipefail; source '{checkout.root}/{SETUP}' >/dev/null; command -v python; echo $VIRTUAL_ENV"
+    environment = {"PATH": f"{checkout.bin}:/usr/bin:/bin", "FAKE_LOG": str(checkout.log)}
+    found = subprocess.run(["bash", "-c", code], env=environment, cwd="/", capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == [f"{checkout.venv}/bin/python", str(checkout.venv)]
+
+
+def test_arguments_of_the_test_script_come_last(checkout: Checkout) -> None:
+    checkout.interpreter()
+    checkout.run(SETUP)
+    checkout.logged()
+    checkout.run(TEST)
+    checkout.run(TEST, "-m", "slow", "-k", "two words")
+    plain, slow = checkout.logged()
+    assert plain == "python -m pytest -m not slow -n 2 --dist loadfile"
+    assert slow == f"{plain} -m slow -k two words"
+
+
+def test_ci_lints_types_and_tests_in_that_order(checkout: Checkout) -> None:
+    checkout.interpreter()
+    assert checkout.run(CI).returncode == 0
+    steps = [line for line in checkout.logged() if "venv" not in line and "pip" not in line]
+    suite = "python -m pytest -m not slow -n 2 --dist loadfile"
+    assert steps == ["ruff check .", "ruff format --check .", "mypy ", suite, f"{suite} -m slow"]
+
+
+@pytest.mark.parametrize("failing", ["ruff check", "ruff format", "mypy", "-m pytest", "-m slow", "-r "])
+def test_ci_fails_with_any_of_its_steps(checkout: Checkout, failing: str) -> None:
+    checkout.interpreter()
+    assert checkout.run(CI, FAKE_FAIL=failing).returncode != 0
+
+
+def test_no_slow_tests_is_no_failure_of_ci_but_no_tests_at_all_is(checkout: Checkout) -> None:
+    checkout.interpreter()
+    assert checkout.run(CI, FAKE_FAIL="-m slow", FAKE_STATUS="5").returncode == 0
+    assert checkout.run(CI, FAKE_FAIL="-m pytest", FAKE_STATUS="5").returncode == 5
