@@ -19,6 +19,7 @@ from unimo.errors import InputError
 from unimo.metrics.classification import accuracy
 from unimo.modeling import UnimoModel, gather_rows
 from unimo.objectives import classification_loss, language_loss
+from unimo.tasks.text_baseline import TfidfBaseline
 from unimo.training.task import (
     Evaluation,
     Losses,
@@ -26,6 +27,7 @@ from unimo.training.task import (
     Report,
     StepBatch,
     Task,
+    TaskContext,
     TrainingStream,
     model_inputs,
 )
@@ -47,6 +49,9 @@ class TextClassificationOptions:
     label_smoothing: float = 0.0
     """Weight of the uniform distribution in the targets."""
 
+    baseline: bool = False
+    """Report the accuracy of TF-IDF and logistic regression, fitted on the same records, as `baseline_accuracy`."""
+
     columns: TextColumns = field(default_factory=TextColumns)
     """Columns of the files."""
 
@@ -58,6 +63,11 @@ class TextClassification(Task):
     options_class = TextClassificationOptions
     best_metric = "accuracy"
     options: TextClassificationOptions
+
+    def __init__(self, context: TaskContext, options: TextClassificationOptions) -> None:
+        super().__init__(context, options)
+        self._baseline: TfidfBaseline | None = None
+        self._baseline_scores: dict[str, float] = {}
 
     def heads(self) -> dict[str, int]:
         """Text pooler and a classifier with one output a label."""
@@ -105,7 +115,19 @@ class TextClassification(Task):
             {"record_id": example.record_id, "label": self.options.labels[int(choice)]}
             for example, choice in zip(examples, predicted, strict=True)
         ]
-        return Evaluation({"accuracy": accuracy(predicted, labels), "loss": loss}, predictions)
+        metrics: dict[str, float | None] = {"accuracy": accuracy(predicted, labels), "loss": loss}
+        if self.options.baseline:
+            metrics["baseline_accuracy"] = self._baseline_accuracy(path)
+        return Evaluation(metrics, predictions)
+
+    def _baseline_accuracy(self, path: str | Path) -> float:
+        """Accuracy of the baseline on a file; it is fitted once, and every file scored once."""
+        columns = self.options.columns
+        if self._baseline is None:
+            self._baseline = TfidfBaseline(read_labelled_texts(self.context.data.train, columns))
+        if str(path) not in self._baseline_scores:
+            self._baseline_scores[str(path)] = self._baseline.accuracy(read_labelled_texts(path, columns))
+        return self._baseline_scores[str(path)]
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
         """Label and probabilities of every text or pair of texts."""
