@@ -38,7 +38,7 @@ finetune() {  # finetune NAME TRAIN SUFFIX PREFIX: dev and test files are PREFIX
 }
 
 stage world python -m unimo worlds shapes --output "$world"
-stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 12
+stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0
 stage tokenizer python -m unimo train-tokenizer --output "$output/tokenizer" --vocab_size 1000 \
     --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"
 stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokenizer" --data.regions "$output/regions" \

@@ -27,6 +27,7 @@ from unimo.training.averaging import PREFIX, WeightAverage
 from unimo.training.checkpoint import CheckpointFolder, TrainingState
 from unimo.training.mixture import Draw, Mixture
 from unimo.training.optimizer import AdamW
+from unimo.training.prefetch import Prefetcher
 from unimo.training.runlog import RunLog, read_events
 from unimo.training.schedules import learning_rate
 from unimo.training.task import Evaluation, Task
@@ -87,11 +88,21 @@ class Trainer:
         self.checkpoints.companions = dict(companions)
         resumed = resume and self._resume()
         log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None)
+        with contextlib.closing(self._start_prefetching()) as prefetcher:
+            self._train_steps(log, prefetcher)
+        return self._report()
+
+    def _start_prefetching(self) -> Prefetcher:
+        accumulation = self.job.training.gradient_accumulation_steps
+        return Prefetcher(self.mixture, self.state.step, self.num_steps, accumulation)
+
+    def _train_steps(self, log: RunLog, prefetcher: Prefetcher) -> None:
+        """All remaining steps, with their evaluations and checkpoints."""
         started, window = time.perf_counter(), _Window()
         training = self.job.training
         bar = progress_bar("step", self.num_steps, self.state.step, disable=not self.show_progress)
         for step in range(self.state.step, self.num_steps):
-            self._step(step, window)
+            self._step(step, window, prefetcher)
             done, last = step + 1, step + 1 == self.num_steps
             bar.update()
             if done % training.log_every == 0 or last:
@@ -99,29 +110,28 @@ class Trainer:
                 log.log(done, "train", summary)
                 bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
                 window = _Window()
-            self._remember(done, self.seconds_before + time.perf_counter() - started)
+            self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
             if (training.evaluate_every and done % training.evaluate_every == 0) or last:
-                with self._kept_weights():
+                with self._kept_weights(), prefetcher.paused():
                     self._evaluate_all(done, log)
                 window.started = time.perf_counter()
             if (training.save_every and done % training.save_every == 0) or last:
                 averages = self.average.state() if self.average is not None else {}
                 self.checkpoints.save(self.model, {**self.optimizer.state(), **averages}, self.state)
         bar.close()
-        return self._report()
 
     def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """The model with the weights that are evaluated and kept: their average, where one is followed."""
         return self.average.in_place() if self.average is not None else contextlib.nullcontext()
 
-    def _step(self, step: int, window: _Window) -> None:
+    def _step(self, step: int, window: _Window, prefetcher: Prefetcher) -> None:
         """One optimizer step: draw, forward, backward for every micro-batch, then update."""
         paddle.seed(_step_seed(self.job.training.seed, step))
         self.model.train()
         accumulation = self.job.training.gradient_accumulation_steps
         for _ in range(accumulation):
             waiting = time.perf_counter()
-            draw = self.mixture.draw(step)
+            draw = prefetcher.next()
             window.waited += time.perf_counter() - waiting
             window.add(self._backward(draw, accumulation))
             for batch in draw.batches.values():
@@ -139,9 +149,9 @@ class Trainer:
         named = {f"loss.{name}": value.detach() for name, value in losses.items()}
         return {"loss": total.detach(), **named, **report}
 
-    def _remember(self, step: int, seconds: float) -> None:
+    def _remember(self, step: int, prefetcher: Prefetcher, seconds: float) -> None:
         self.state = TrainingState(
-            step, self.mixture.state(), self.state.best_value, self.state.best_step, round(seconds, 3)
+            step, prefetcher.state, self.state.best_value, self.state.best_step, round(seconds, 3)
         )
 
     def _evaluate_all(self, step: int, log: RunLog) -> None:
