@@ -52,7 +52,7 @@ class SmallWorld:
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
     """A world of 60 training scenes, its regions and a tokenizer."""
     from unimo.regions.extract import extract
-    from unimo.regions.proposals import ProposalOptions
+    from unimo.regions.proposals.options import ProposalOptions
     from unimo.tokenization import UnimoTokenizer
     from unimo.worlds.shapes import ShapesOptions, generate
 

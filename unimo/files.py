@@ -72,6 +72,12 @@ def read_json(path: str | Path) -> Any:
         raise InputError.at(path, f"not valid JSON: {error.msg}", error.lineno) from error
 
 
+def suffix_of(path: str | Path) -> str:
+    """The suffix that tells a file's format, in lower case, `.gz` not counted: `a.jsonl.gz` -> `.jsonl`."""
+    path = Path(path)
+    return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield ``(line_number, line)`` of a UTF-8 file (`.gz` is unpacked), numbers counted from 1, line ends kept.
 

@@ -13,8 +13,9 @@ from unimo.errors import InputError
 from unimo.regions import RegionStore
 from unimo.regions.detectors import FOLDER_NAME, load_detector
 from unimo.regions.extract import extract, find_images, read_image
-from unimo.regions.proposals import ProposalDetector, ProposalOptions
 from unimo.regions.proposals.codebook import Codebook
+from unimo.regions.proposals.detector import ProposalDetector
+from unimo.regions.proposals.options import ProposalOptions
 
 OPTIONS = ProposalOptions(feature_size=32, num_classes=4, max_regions=8)
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]

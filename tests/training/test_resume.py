@@ -36,7 +36,7 @@ def kill_after_checkpoint(process: subprocess.Popen[bytes], folder: Path, step: 
 
 
 @pytest.mark.multiprocess
-@pytest.mark.parametrize("task", ["pretraining", "captioning"])
+@pytest.mark.parametrize("task", [pytest.param("pretraining", marks=pytest.mark.slow), "captioning"])
 def test_killed_and_resumed_equals_uninterrupted(small_world: SmallWorld, tmp_path: Path, task: str) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     changes = {"training": {**STEPS, "average_decay": 0.9 if task == "captioning" else 0.0}}

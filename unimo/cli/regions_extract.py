@@ -11,14 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unimo.regions.proposals.detector import ProposalOptions
+from unimo.regions.proposals.options import ProposalOptions
 from unimo.runtime.settings import usable_cores
 
 if TYPE_CHECKING:
     from unimo.regions.proposals.codebook import Codebook
-
-if TYPE_CHECKING:
-    pass
 
 SUMMARY = "describe the pictures of a folder as regions, in a store that training reads"
 

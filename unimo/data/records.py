@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unimo.errors import InputError
-from unimo.files import read_json, read_lines
+from unimo.files import read_json, read_lines, suffix_of
 
 Record = TypeVar("Record")
 
@@ -79,7 +79,7 @@ def read_captions(path: str | Path) -> list[CaptionRecord]:
 
     A line is ``{"image_id": str, "captions": [str, ...], "also_true": [str, ...]?}``.
     """
-    if Path(path).suffix == ".json":
+    if suffix_of(path) == ".json":
         return read_coco_captions(path)
 
     def make(record_id: str, fields: dict[str, Any]) -> CaptionRecord:
@@ -99,7 +99,7 @@ def read_coco_captions(path: str | Path) -> list[CaptionRecord]:
     """
     values = read_json(path)
     try:
-        split = Path(path).stem.removeprefix("captions_")
+        split = Path(path).name.split(".")[0].removeprefix("captions_")
         names = {image["id"]: f"{split}/{Path(image['file_name']).stem}" for image in values["images"]}
         captions: dict[str, list[str]] = {}
         for annotation in values["annotations"]:
@@ -117,7 +117,7 @@ def read_coco_captions(path: str | Path) -> list[CaptionRecord]:
 
 def read_texts(path: str | Path) -> list[TextRecord]:
     """Texts: a `.jsonl` file with ``{"text": str}`` a line, or any other file as one text a line (blank ones skip)."""
-    if Path(path).suffix == ".jsonl":
+    if suffix_of(path) == ".jsonl":
         return read_jsonl(path, lambda record_id, fields: TextRecord(record_id, _string(fields["text"], "text")))
     name = Path(path).name
     return [TextRecord(f"{name}:{number}", line.strip()) for number, line in read_lines(path) if line.strip()]

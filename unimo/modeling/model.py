@@ -10,9 +10,11 @@ import paddle
 from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
+from unimo.files import atomic_folder
 from unimo.modeling.heads import HEADS
 from unimo.modeling.inputs import ModelInputs, attention_bias, attention_mask
 from unimo.modeling.layers import LayerCache, RegionEmbeddings, TextEmbeddings, TransformerLayer
+from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config, write_model_files
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,22 @@ class UnimoModel(nn.Layer):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, heads: Mapping[str, int] | None = None) -> UnimoModel:
-        """The model saved in ``folder``, ready to evaluate; see :func:`modeling.pretrained.load_model`."""
-        from unimo.modeling.pretrained import load_model
+        """The model of a folder, in evaluation mode, with the heads it was saved with or those asked for.
 
-        return load_model(folder, heads)
+        Raises:
+            InputError: files missing or damaged, or parameters missing or left over other than those of heads that
+                the caller added or dropped by ``heads``.
+        """
+        config, saved_heads = read_config(folder)
+        model = cls(config, saved_heads if heads is None else heads)
+        load_arrays(model, read_arrays(folder), Path(folder) / WEIGHTS_NAME, saved_heads)
+        model.eval()
+        return model
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json and model.safetensors into ``folder``, atomically."""
-        from unimo.modeling.pretrained import save_model
-
-        save_model(self, folder)
+        """Write config.json and model.safetensors into ``folder``, moved into place when whole."""
+        with atomic_folder(folder) as temporary:
+            write_model_files(self, temporary)
 
 
 def gather_rows(hidden: Tensor, rows: Tensor) -> Tensor:

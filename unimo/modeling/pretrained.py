@@ -6,13 +6,16 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
-from unimo.files import atomic_folder, read_json, write_json
-from unimo.modeling.model import UnimoModel
+from unimo.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from unimo.modeling.model import UnimoModel
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -28,12 +31,6 @@ class LoadReport:
 
     unused: tuple[str, ...]
     """Arrays of the checkpoint that the model has no place for."""
-
-
-def save_model(model: UnimoModel, folder: str | Path) -> None:
-    """Write config.json and model.safetensors into ``folder``, moved into place when whole."""
-    with atomic_folder(folder) as temporary:
-        write_model_files(model, temporary)
 
 
 def write_model_files(model: UnimoModel, folder: Path) -> None:
@@ -86,20 +83,6 @@ def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError.at(path, f"not a readable safetensors file ({error})") from error
-
-
-def load_model(folder: str | Path, heads: Mapping[str, int] | None = None) -> UnimoModel:
-    """The model of a folder, with the heads it was saved with or those asked for.
-
-    Raises:
-        InputError: files missing or damaged, or parameters missing or left over other than those of heads that
-            the caller added or dropped by ``heads``.
-    """
-    config, saved_heads = read_config(folder)
-    model = UnimoModel(config, saved_heads if heads is None else heads)
-    load_arrays(model, read_arrays(folder), Path(folder) / WEIGHTS_NAME, saved_heads)
-    model.eval()
-    return model
 
 
 def load_arrays(

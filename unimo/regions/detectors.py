@@ -8,7 +8,8 @@ from unimo.errors import InputError
 from unimo.files import atomic_folder, read_json, write_json
 from unimo.regions.detector import Detector
 from unimo.regions.proposals.codebook import Codebook
-from unimo.regions.proposals.detector import NAME, ProposalDetector, ProposalOptions
+from unimo.regions.proposals.detector import NAME, ProposalDetector
+from unimo.regions.proposals.options import ProposalOptions
 
 FOLDER_NAME = "detector"
 

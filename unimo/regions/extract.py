@@ -12,7 +12,8 @@ import numpy as np
 from unimo.errors import InputError
 from unimo.regions.detectors import FOLDER_NAME, save_detector
 from unimo.regions.proposals.codebook import Codebook
-from unimo.regions.proposals.detector import ProposalDetector, ProposalOptions
+from unimo.regions.proposals.detector import ProposalDetector
+from unimo.regions.proposals.options import ProposalOptions
 from unimo.regions.regions import Regions
 from unimo.regions.store import RegionStore, RegionStoreWriter
 

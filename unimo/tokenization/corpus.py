@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unimo.errors import InputError
+from unimo.files import suffix_of
 
 KINDS = (".txt", ".jsonl", ".tsv", ".json")
 TEXT_FIELDS = ("text", "captions")
@@ -34,7 +35,7 @@ class TextFiles:
         for path in self.paths:
             if not path.is_file():
                 raise InputError.at(path, "no such file")
-            if _kind(path) not in KINDS:
+            if suffix_of(path) not in KINDS:
                 raise InputError.at(path, f"expected a name ending in {', '.join(KINDS)}, or one of these and .gz")
 
     def __iter__(self) -> Iterator[str]:
@@ -51,12 +52,8 @@ class TextFiles:
                 raise InputError.at(path, "holds no text")
 
 
-def _kind(path: Path) -> str:
-    return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-
-
 def _texts(path: Path) -> Iterator[str]:
-    kind = _kind(path)
+    kind = suffix_of(path)
     if kind == ".json":
         yield from _coco_captions(path)
         return

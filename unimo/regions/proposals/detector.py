@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,43 +11,12 @@ import numpy as np
 from unimo.regions.proposals.boxes import propose_boxes
 from unimo.regions.proposals.codebook import Codebook
 from unimo.regions.proposals.descriptor import describe
+from unimo.regions.proposals.options import ProposalOptions
 from unimo.regions.regions import FeatureSpec, Regions
 
 NAME = "proposals"
 # changes whenever the same image and options would give other boxes or numbers
 ALGORITHM_VERSION = "1"
-
-
-@dataclass(frozen=True)
-class ProposalOptions:
-    """Settings of the detector; any change makes other features."""
-
-    feature_size: int = 256
-    """Numbers in a region's feature."""
-
-    num_classes: int = 64
-    """Classes of the codebook."""
-
-    max_regions: int = 36
-    """Most regions of an image, the grid's included."""
-
-    grid: int = 2
-    """The picture is also cut into grid x grid cells; 0 leaves them out."""
-
-    min_area: float = 0.002
-    """Smallest region, as a share of the picture."""
-
-    max_overlap: float = 0.6
-    """Intersection over union above which the worse of two regions is dropped."""
-
-    seed: int = 0
-    """Of the projection and the codebook."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot work."""
-        for name in ("feature_size", "num_classes", "max_regions"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name}: {getattr(self, name)} is too small")
 
 
 class ProposalDetector:
