@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,12 +14,22 @@ from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
 from unimo.files import read_json, write_json
 
-if TYPE_CHECKING:
-    from unimo.modeling.model import UnimoModel
-
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 FORMAT_VERSION = 1
+
+
+class Network(Protocol):
+    """What saving and loading need of a model."""
+
+    config: UnimoConfig
+    head_sizes: dict[str, int]
+
+    def state_dict(self) -> Any:
+        """Parameter name -> tensor."""
+
+    def set_state_dict(self, state_dict: Any) -> Any:
+        """Fill the parameters."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,7 @@ class LoadReport:
     """Arrays of the checkpoint that the model has no place for."""
 
 
-def write_model_files(model: UnimoModel, folder: Path) -> None:
+def write_model_files(model: Network, folder: Path) -> None:
     """Write config.json and model.safetensors into an existing folder."""
     from safetensors.numpy import save_file
 
@@ -86,7 +96,7 @@ def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
 
 
 def load_arrays(
-    model: UnimoModel,
+    model: Network,
     arrays: Mapping[str, np.ndarray],
     source: str | Path,
     saved_heads: Mapping[str, int],
