@@ -12,12 +12,12 @@ from unimo.data.examples import (
     RegionInput,
     Vocabulary,
     fragments_example,
-    generation_example,
     masked_language_example,
     masked_region_example,
     text_example,
     with_regions,
 )
+from unimo.data.generation_examples import generation_example
 from unimo.data.masking import Fragments, SpanMasking
 
 VOCABULARY = Vocabulary(size=100, cls_id=0, pad_id=1, sep_id=2, mask_id=99)
@@ -41,7 +41,7 @@ def test_text_pair_is_cut_from_the_longer_text() -> None:
 
 
 def test_generation_layout_restarts_positions() -> None:
-    example = generation_example("r", [10, 11], [20, 21], VOCABULARY, end_id=99)
+    example = generation_example("r", [[10, 11]], [20, 21], VOCABULARY, end_id=99)
     assert example.token_ids.tolist() == [0, 10, 11, 2, 0, 20, 21, 99]
     assert example.position_ids.tolist() == [2, 3, 4, 5, 2, 3, 4, 5]
     assert example.order_ids.tolist() == [0, 0, 0, 0, 1, 2, 3, 4]
@@ -86,8 +86,8 @@ def test_masked_regions_are_zero_and_asked_for() -> None:
 
 
 def test_collate_pads_both_sides_and_counts_rows_in_the_flat_sequence() -> None:
-    first = with_regions(generation_example("a", None, [20, 21], VOCABULARY, end_id=2), picture(2))
-    second = with_regions(generation_example("b", None, [30], VOCABULARY, end_id=2), picture(4))
+    first = with_regions(generation_example("a", (), [20, 21], VOCABULARY, end_id=2), picture(2))
+    second = with_regions(generation_example("b", (), [30], VOCABULARY, end_id=2), picture(4))
     batch = collate([first, second], VOCABULARY.pad_id)
     length = 5 + 4
     assert batch.segment_ids.shape == (2, length)

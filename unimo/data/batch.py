@@ -21,6 +21,8 @@ class Batch:
     order_ids: Array  # [B, L] int64
     input_ids: Array | None = None  # [B, T] int64
     position_ids: Array | None = None  # [B, T] int64
+    role_ids: Array | None = None  # [B, T] int64, dialogue only
+    turn_ids: Array | None = None  # [B, T] int64, dialogue only
     region_features: Array | None = None  # [B, R, F] float32
     region_locations: Array | None = None  # [B, R, 5] float32
     token_rows: Array | None = None  # [N] int64
@@ -28,7 +30,7 @@ class Batch:
     region_rows: Array | None = None  # [M] int64
     region_feature_targets: Array | None = None  # [M, F] float32
     region_class_targets: Array | None = None  # [M, C] float32
-    labels: Array | None = None  # [B] int64 or float32
+    labels: Array | None = None  # [B] int64 or float32, or [B, C] float32
     groups: Array | None = None  # [B] int64, what belongs together (captions of one image, ...)
 
     @property
@@ -71,13 +73,18 @@ def collate(examples: Sequence[Example], pad_id: int, groups: Sequence[int] | No
 def _text_arrays(examples: Sequence[Example], num_tokens: int, pad_id: int) -> dict[str, Array]:
     if num_tokens == 0:
         return {}
-    input_ids: Array = np.full((len(examples), num_tokens), pad_id, np.int64)
-    position_ids: Array = np.full((len(examples), num_tokens), pad_id, np.int64)
-    for row, example in enumerate(examples):
-        if example.token_ids is not None:
-            input_ids[row, : example.num_tokens] = example.token_ids
-            position_ids[row, : example.num_tokens] = example.position_ids
-    return {"input_ids": input_ids, "position_ids": position_ids}
+    names = {"input_ids": "token_ids", "position_ids": "position_ids"}
+    if any(example.role_ids is not None for example in examples):
+        names |= {"role_ids": "role_ids", "turn_ids": "turn_ids"}
+    arrays = {}
+    for name, field in names.items():
+        padding = pad_id if field in ("token_ids", "position_ids") else 0
+        arrays[name] = np.full((len(examples), num_tokens), padding, np.int64)
+        for row, example in enumerate(examples):
+            values = getattr(example, field)
+            if values is not None:
+                arrays[name][row, : example.num_tokens] = values
+    return arrays
 
 
 def _region_arrays(examples: Sequence[Example], num_regions: int) -> dict[str, Array]:

@@ -70,7 +70,11 @@ class Example:
     regions: RegionInput | None = None
     token_targets: TokenTargets | None = None
     region_targets: RegionTargets | None = None
-    label: float | int | None = None
+    label: float | int | Array | None = None
+    """Class number, value, or a score for every class."""
+
+    role_ids: Array | None = None  # [T] int64, dialogue only
+    turn_ids: Array | None = None  # [T] int64, dialogue only
 
     @property
     def num_tokens(self) -> int:
@@ -95,30 +99,6 @@ def text_example(record_id: str, segments: Sequence[Sequence[int]], vocabulary: 
         ids += [*part, vocabulary.sep_id]
     token_ids = as_ids(ids)
     return Example(record_id, token_ids, position_ids_of(len(ids)), np.zeros_like(token_ids))
-
-
-def generation_example(
-    record_id: str,
-    source_ids: Sequence[int] | None,
-    target_ids: Sequence[int],
-    vocabulary: Vocabulary,
-    end_id: int,
-    max_source_length: int = 512,
-    max_target_length: int = 128,
-) -> Example:
-    """``[CLS] source [SEP] [CLS] target [END]``: the source bidirectional, the target causal, positions restarting.
-
-    ``source_ids`` None leaves the source out (captioning, where the image is what is given). The target keeps its
-    end token when it is cut.
-    """
-    source = [] if source_ids is None else [vocabulary.cls_id, *source_ids[: max_source_length - 2], vocabulary.sep_id]
-    target = [vocabulary.cls_id, *target_ids[: max_target_length - 2], end_id]
-    token_ids = as_ids(source + target)
-    positions = np.concatenate([position_ids_of(len(source)), position_ids_of(len(target))])
-    order = np.concatenate([np.zeros(len(source), np.int64), np.arange(1, len(target) + 1)])
-    first = len(source)
-    targets = TokenTargets(np.arange(first, first + len(target) - 1), token_ids[first + 1 :])
-    return Example(record_id, token_ids, positions, order, token_targets=targets)
 
 
 def masked_language_example(
@@ -168,19 +148,6 @@ def fragments_example(
     return Example(
         record_id, token_ids, np.concatenate([source_positions, as_ids(target_positions)]), order, token_targets=targets
     )
-
-
-def hide_history(example: Example, share: float, vocabulary: Vocabulary, rng: np.random.Generator) -> Example:
-    """A generation example whose target tokens are hidden behind [MASK] as input, each with probability ``share``.
-
-    What is predicted stays the same; special tokens stay visible.
-    """
-    assert example.token_ids is not None and example.order_ids is not None
-    if share == 0:
-        return example
-    hidden = (rng.random(example.num_tokens) < share) & (example.order_ids > 0)
-    hidden &= ~np.isin(example.token_ids, [vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id])
-    return replace(example, token_ids=np.where(hidden, vocabulary.mask_id, example.token_ids))
 
 
 def with_regions(example: Example, regions: RegionInput) -> Example:

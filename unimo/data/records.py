@@ -128,6 +128,11 @@ def read_images(path: str | Path) -> list[ImageRecord]:
     return read_jsonl(path, lambda record_id, fields: ImageRecord(record_id, str(fields["image_id"])))
 
 
+def read_object_tags(path: str | Path) -> dict[str, tuple[str, ...]]:
+    """Names of the objects of every image: ``{"image_id": str, "tags": [str, ...]}`` a line."""
+    return dict(read_jsonl(path, lambda _, fields: (str(fields["image_id"]), _strings(fields["tags"], "tags"))))
+
+
 @dataclass(frozen=True)
 class TextColumns:
     """Which columns of a tab-separated file hold what."""

@@ -51,19 +51,23 @@ def beam_search(
     if settings.block_trigrams and opens_word is None:
         raise ValueError("block_trigrams: needs to know which dictionary entries open a word")
     blocker = TrigramBlocker(opens_word) if settings.block_trigrams and opens_word is not None else None
-    with paddle.no_grad():
-        search = _Search(model, prefix, settings, target)
-        while search.active.size:
-            search.step(blocker)
-    return [read_hypotheses(ids, scores, end_id) for ids, scores in search.results]
+    return BeamSearch(model, prefix, settings, target, blocker).run()
 
 
-class _Search:
+class BeamSearch:
     """The running search: beams and caches of the examples that are not done."""
 
-    def __init__(self, model: UnimoModel, prefix: ModelInputs, settings: BeamSettings, target: TargetStart) -> None:
-        self.model, self.settings, self.target = model, settings, target
-        self.state = model.start_decoding(prefix)
+    def __init__(
+        self,
+        model: UnimoModel,
+        prefix: ModelInputs,
+        settings: BeamSettings,
+        target: TargetStart,
+        blocker: TrigramBlocker | None = None,
+    ) -> None:
+        self.model, self.settings, self.target, self.blocker = model, settings, target, blocker
+        with paddle.no_grad():
+            self.state = model.start_decoding(prefix)
         num_examples = int(prefix.segment_ids.shape[0])
         self.beams = Beams.start(num_examples, target.start_id)
         self.active = np.arange(num_examples)
@@ -73,15 +77,22 @@ class _Search:
         first = target.first_positions
         self.first_positions = np.full(num_examples, 2) if first is None else np.asarray(first)
 
-    def step(self, blocker: TrigramBlocker | None) -> None:
-        """Extend every hypothesis by one token, then take done examples out."""
-        ids, logs = self._candidates()
-        self.beams = extend(self.beams, ids, logs, self.target.end_id, self.settings, blocker)
-        self.state = _reorder(self.state, self.beams.parents)
-        self._retire()
+    def run(self) -> list[list[Hypothesis]]:
+        """Every example's hypotheses, best first."""
+        with paddle.no_grad():
+            while self.active.size:
+                self.beams = self.extended()
+                self.state = _reorder(self.state, self.beams.parents)
+                self._retire()
+        return [read_hypotheses(ids, scores, self.target.end_id) for ids, scores in self.results]
 
-    def _candidates(self) -> tuple[Array, Array]:
-        """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
+    def extended(self) -> Beams:
+        """The hypotheses one token longer."""
+        ids, logs = self._candidates()
+        return extend(self.beams, ids, logs, self.target.end_id, self.settings, self.blocker)
+
+    def next_logits(self) -> Tensor:
+        """[B * K, V] logits of every hypothesis' next token; the end token is forbidden below the minimum length."""
         length = self.beams.token_ids.shape[2]
         newest = self.beams.token_ids[:, :, -1]
         positions = np.broadcast_to((self.first_positions + length - 1)[:, None], newest.shape)
@@ -89,9 +100,14 @@ class _Search:
         logits = self.model.language_logits(states.reshape([-1, states.shape[-1]]))
         if length - 1 < self.settings.min_length:
             logits[:, self.target.end_id] = logits[:, self.target.end_id] + FORBIDDEN
+        return logits
+
+    def _candidates(self) -> tuple[Array, Array]:
+        """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
+        logits = self.next_logits()
         # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
         top, ids = paddle.topk(F.softmax(logits), min(self.settings.beam_size, logits.shape[-1]), axis=-1)
-        shape = (*newest.shape, ids.shape[-1])
+        shape = (*self.beams.finished.shape, ids.shape[-1])
         with np.errstate(divide="ignore"):
             logs = np.log(top.numpy().astype(np.float64))
         return ids.numpy().reshape(shape), logs.reshape(shape)

@@ -8,26 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 
-from unimo.data.batch import Batch, collate
-from unimo.data.examples import Example, RegionInput, generation_example, hide_history, with_regions
-from unimo.data.records import CaptionRecord, read_captions
-from unimo.data.sampling import record_rng, sequential_batches
+from unimo.data.batch import collate
+from unimo.data.examples import Example, RegionInput, with_regions
+from unimo.data.generation_examples import generation_example, hide_history, with_object_tags
+from unimo.data.records import CaptionRecord, read_captions, read_object_tags
+from unimo.data.sampling import record_rng
 from unimo.errors import InputError
-from unimo.generation import BeamSettings, beam_search, prediction_text
+from unimo.generation import DecodingSettings, TargetStart
 from unimo.metrics.captioning import caption_metrics
-from unimo.modeling import UnimoModel, gather_rows
-from unimo.objectives import language_loss
+from unimo.modeling import UnimoModel
+from unimo.objectives.adversarial import AdversarialOptions
+from unimo.tasks.generating import GeneratingTask
 from unimo.training.task import (
     Evaluation,
-    Losses,
     PredictionRequest,
-    Report,
     StepBatch,
-    Task,
+    TaskContext,
     TrainingStream,
-    model_inputs,
 )
 
 
@@ -41,24 +39,39 @@ class CaptioningOptions:
     history_dropout: float = 0.0
     """Share of a caption's own past hidden while its next token is predicted (ours: it makes a small model look)."""
 
-    decoding: BeamSettings = field(default_factory=lambda: BeamSettings(beam_size=5, min_length=5, max_length=50))
-    """Beam search at evaluation."""
+    decoding: DecodingSettings = field(
+        default_factory=lambda: DecodingSettings(beam_size=5, min_length=5, max_length=50)
+    )
+    """How captions are generated."""
 
     metrics: tuple[str, ...] = ("bleu", "cider")
     """Caption metrics to compute: bleu, rouge_l, cider, meteor."""
 
+    adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
+    """Adversarial training (VILLA or FreeLB)."""
 
-class Captioning(Task):
+    object_tags: str = ""
+    """JSON lines ``{"image_id": str, "tags": [str, ...]}``: names of detected objects, read between image and caption
+    (original release); empty reads none."""
+
+    max_tag_tokens: int = 100
+    """Tokens of an image's tags that are read."""
+
+
+class Captioning(GeneratingTask):
     """`[IMG] regions [CLS] caption [SEP]`, the caption seeing the image and its own past."""
 
     name = "captioning"
     options_class = CaptioningOptions
+    loss_name = "captioning"
     best_metric = "cider"
     options: CaptioningOptions
 
-    def heads(self) -> dict[str, int]:
-        """The masked-language head generates."""
-        return {"masked_language": 0}
+    def __init__(self, context: TaskContext, options: CaptioningOptions) -> None:
+        super().__init__(context, options)
+        tags = read_object_tags(options.object_tags) if options.object_tags else {}
+        token_ids = context.tokenizer.encode_batch([" ".join(names) for names in tags.values()])
+        self._tags = {image: ids[: options.max_tag_tokens] for image, ids in zip(tags, token_ids, strict=True)}
 
     def streams(self) -> list[TrainingStream]:
         """One record a caption."""
@@ -71,7 +84,7 @@ class Captioning(Task):
         )
         limit = self.context.data.max_text_length
         lengths = [
-            num_regions[record.image_id] + min(limit, len(ids) + 2)
+            num_regions[record.image_id] + len(self._tags.get(record.image_id, ())) + min(limit, len(ids) + 2)
             for (record, _), ids in zip(pairs, token_ids, strict=True)
         ]
 
@@ -84,73 +97,47 @@ class Captioning(Task):
 
         return [TrainingStream("captions", lengths, make_batch)]
 
-    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
-        """Cross-entropy of the caption's tokens, smoothed."""
-        batch = batches["main"]
-        rows = gather_rows(model(model_inputs(batch)), paddle.to_tensor(batch.token_rows))
-        labels = paddle.to_tensor(batch.token_labels)
-        loss = language_loss(model.language_logits(rows), labels, self.options.label_smoothing)
-        return {"captioning": loss}, {}
-
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
-        """Captions by beam search, scored against all captions of their image."""
+        """Captions by the decoding asked for, scored against all captions of their image."""
         records = self._records(path)
-        captions = self.caption_images(model, [record.image_id for record in records])
+        images = self.context.require_images()
+        given = [self._given(record.image_id, images[record.image_id]) for record in records]
+        written = self.caption(model, given)
+        captions = {record.image_id: each["caption"] for record, each in zip(records, written, strict=True)}
         references = {record.image_id: list(record.captions) for record in records}
         metrics, notes = caption_metrics(captions, references, self.options.metrics)
-        predictions = [{"image_id": image_id, "caption": caption} for image_id, caption in captions.items()]
+        predictions = [{"image_id": r.image_id, **each} for r, each in zip(records, written, strict=True)]
         return Evaluation(metrics, predictions, notes)
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
-        """A caption for every image."""
+        """A caption for every image; of tags, only those of images in the tag file are read."""
         if not request.images:
             raise InputError("images: captioning needs at least one")
-        captions = self.caption_regions(model, list(request.images.values()))
-        return [{"image": name, "caption": text} for name, text in zip(request.images, captions, strict=True)]
+        written = self.caption(model, [self._given(name, regions) for name, regions in request.images.items()])
+        return [{"image": name, **each} for name, each in zip(request.images, written, strict=True)]
 
-    def caption_images(self, model: UnimoModel, image_ids: Sequence[str]) -> dict[str, str]:
-        """Image id -> generated caption."""
-        images = self.context.require_images()
-        return dict(zip(image_ids, self.caption_regions(model, [images[i] for i in image_ids]), strict=True))
-
-    def caption_regions(self, model: UnimoModel, regions: Sequence[RegionInput]) -> list[str]:
-        """Captions of images given as regions."""
-        tokenizer, texts = self.context.tokenizer, [""] * len(regions)
-        lengths = [len(each.features) for each in regions]
-        # a hypothesis costs about as much as the prefix it reads, so the beam counts in the budget
-        budget = max(1, self.context.data.tokens_per_batch // self.options.decoding.beam_size)
-        for indices in sequential_batches(lengths, budget):
-            batch = collate([Example("", regions=regions[index]) for index in indices], tokenizer.pad_id)
-            found = beam_search(
-                model, model_inputs(batch), self.options.decoding, start_id=tokenizer.cls_id, end_id=tokenizer.sep_id
-            )
-            for index, hypotheses in zip(indices, found, strict=True):
-                texts[index] = prediction_text(hypotheses[0], tokenizer)
-        return texts
+    def caption(self, model: UnimoModel, given: Sequence[Example]) -> list[dict[str, Any]]:
+        """Captions (and candidates) of what is given."""
+        tokenizer = self.context.tokenizer
+        found = self.decode(model, given, TargetStart(tokenizer.cls_id, tokenizer.sep_id))
+        return [self.written(hypotheses, "caption") for hypotheses in found]
 
     def _records(self, path: str | Path) -> list[CaptionRecord]:
         records = read_captions(path)
         self.context.require_images().check((record.image_id for record in records), path)
+        if self._tags and (absent := [record.image_id for record in records if record.image_id not in self._tags]):
+            raise InputError(f"{path}: {len(absent)} images have no tags in {self.options.object_tags}: {absent[0]!r}")
         return records
 
+    def _given(self, image_id: str, regions: RegionInput) -> Example:
+        """Image and tags, without a caption."""
+        return with_object_tags(Example("", regions=regions), self._tags.get(image_id, ()))
+
     def _training_example(self, record: CaptionRecord, caption_ids: Sequence[int], rng: np.random.Generator) -> Example:
-        example = self._example(record, caption_ids, self.context.require_images()[record.image_id])
-        return hide_history(example, self.options.history_dropout, self.context.vocabulary, rng)
-
-    def _example(self, record: CaptionRecord, caption_ids: Sequence[int], regions: RegionInput) -> Example:
-        vocabulary = self.context.vocabulary
+        vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
         text = generation_example(
-            record.record_id,
-            None,
-            caption_ids,
-            vocabulary,
-            end_id=vocabulary.sep_id,
-            max_target_length=self.context.data.max_text_length,
+            record.record_id, (), caption_ids, vocabulary, vocabulary.sep_id, max_target_length=limit
         )
-        return with_regions(text, regions)
-
-
-def caption_likelihood_batch(examples: Sequence[Example], pad_id: int) -> tuple[Batch, np.ndarray]:
-    """Examples with caption targets as a batch, and which example each target token belongs to: [N]."""
-    counts = [len(example.token_targets.positions) for example in examples if example.token_targets is not None]
-    return collate(examples, pad_id), np.repeat(np.arange(len(examples)), counts)
+        text = hide_history(text, self.options.history_dropout, vocabulary, rng)
+        tagged = with_object_tags(text, self._tags.get(record.image_id, ()))
+        return with_regions(tagged, self.context.require_images()[record.image_id])

@@ -9,7 +9,8 @@ import numpy as np
 import paddle
 
 from unimo.data.batch import Batch, collate
-from unimo.data.examples import Example, RegionInput, Vocabulary, generation_example, text_example
+from unimo.data.examples import Example, RegionInput, Vocabulary, text_example
+from unimo.data.generation_examples import generation_example
 from unimo.modeling import UnimoModel, gather_rows
 from unimo.objectives import token_log_probabilities
 from unimo.training.task import model_inputs
@@ -79,7 +80,7 @@ def _rows(array: np.ndarray | None, index: np.ndarray) -> np.ndarray:
 def _text_row(ids: Sequence[int], scorer: Scorer, vocabulary: Vocabulary) -> Example:
     if scorer == "match":
         return text_example("", [ids], vocabulary, max_length=512)
-    return generation_example("", None, ids, vocabulary, end_id=vocabulary.sep_id, max_target_length=512)
+    return generation_example("", (), ids, vocabulary, end_id=vocabulary.sep_id, max_target_length=512)
 
 
 def _pair_batches(

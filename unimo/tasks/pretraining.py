@@ -13,13 +13,12 @@ from unimo.data.batch import Batch, collate
 from unimo.data.examples import (
     Example,
     fragments_example,
-    generation_example,
-    hide_history,
     masked_language_example,
     masked_region_example,
     text_example,
     with_regions,
 )
+from unimo.data.generation_examples import generation_example, hide_history
 from unimo.data.masking import Fragments, SpanMasking
 from unimo.data.records import read_images, read_texts
 from unimo.data.sampling import record_rng
@@ -284,7 +283,7 @@ class Pretraining(Task):
             return masked_language_example(example, np.asarray(starts), vocabulary, self.options.spans, rng)
         if rng.random() < self.options.fragments.whole_text_probability:
             limit = self.context.data.max_text_length
-            example = generation_example(record_id, None, ids, vocabulary, vocabulary.sep_id, max_target_length=limit)
+            example = generation_example(record_id, (), ids, vocabulary, vocabulary.sep_id, max_target_length=limit)
         else:
             example = fragments_example(record_id, ids, vocabulary, self.options.fragments, rng)
         return hide_history(example, self.options.fragments.history_dropout, vocabulary, rng)

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import paddle
+import paddle.nn.functional as F
 
+from unimo.data.batch import Batch
 from unimo.data.examples import text_example
 from unimo.data.records import CaptionRecord, read_captions
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.metrics.retrieval import retrieval_metrics
-from unimo.modeling import UnimoModel
+from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives import circle_loss
+from unimo.objectives.adversarial import AdversarialOptions, View
+from unimo.tasks.downstream import DownstreamTask
 from unimo.tasks.pair_scoring import Scorer, pair_batch, score_matrix
 from unimo.training.task import (
     Evaluation,
-    Losses,
     PredictionRequest,
     Report,
     StepBatch,
-    Task,
     TaskContext,
     TrainingStream,
-    model_inputs,
 )
 
 
@@ -47,12 +48,19 @@ class RetrievalOptions:
     scale: float = 1.0
     """Scale of the circle loss."""
 
+    sigmoid: bool = False
+    """Squash the scores before the loss (the original's `use_sigmoid`; its recipes switch it off)."""
 
-class Retrieval(Task):
+    adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
+    """Adversarial training of text and image."""
+
+
+class Retrieval(DownstreamTask):
     """Scores a pair by the matching head; rows of a batch are groups of one true and 20 wrong pairs."""
 
     name = "retrieval"
     options_class = RetrievalOptions
+    loss_name = "circle"
     best_metric = "mean_r1"
     options: RetrievalOptions
 
@@ -86,21 +94,25 @@ class Retrieval(Task):
 
         return [TrainingStream("pairs", lengths, make_batch)]
 
-    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
-        """Circle loss against the wrong images and against the wrong captions, averaged."""
-        inputs = model_inputs(batches["main"])
+    def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
+        """Circle loss against the wrong images and against the wrong captions, averaged; logits are the groups."""
         options = self.options
         group = 1 + options.num_negative_images + options.num_negative_captions
-        scores = model.match(model(inputs), inputs).reshape([-1, group])
-        positive, negatives = scores[:, :1], scores[:, 1:]
-        wrong_images = negatives[:, : options.num_negative_images]
-        wrong_captions = negatives[:, options.num_negative_images :]
+        scores = model.match(model(inputs, perturbations), inputs).reshape([-1, group])
+        scores = F.sigmoid(scores) if options.sigmoid else scores
+        positive = scores[:, :1]
+        wrong_images = scores[:, 1 : 1 + options.num_negative_images]
+        wrong_captions = scores[:, 1 + options.num_negative_images :]
         loss = (
             circle_loss(positive, wrong_captions, options.margin, options.scale)
             + circle_loss(positive, wrong_images, options.margin, options.scale)
         ) / 2
-        hits = paddle.mean((positive > paddle.max(negatives, axis=-1, keepdim=True)).astype("float32"))
-        return {"circle": loss.astype("float32")}, {"group_accuracy": float(hits)}
+        return View(loss.astype("float32"), scores)
+
+    def report(self, logits: paddle.Tensor, batch: Batch) -> Report:
+        """Share of groups whose true pair scores highest."""
+        hits = logits[:, :1] > paddle.max(logits[:, 1:], axis=-1, keepdim=True)
+        return {"group_accuracy": float(paddle.mean(hits.astype("float32")))}
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Recall at 1, 5, 10 in both directions over all pairs of a file."""

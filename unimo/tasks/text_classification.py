@@ -11,14 +11,16 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
-from unimo.data.batch import collate
+from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example, TokenTargets, text_example
 from unimo.data.records import LabelledTextRecord, TextColumns, read_labelled_texts
 from unimo.data.sampling import record_rng, sequential_batches
 from unimo.errors import InputError
 from unimo.metrics.classification import accuracy
-from unimo.modeling import UnimoModel, gather_rows
+from unimo.modeling import ModelInputs, Perturbations, UnimoModel, gather_rows
 from unimo.objectives import classification_loss, language_loss
+from unimo.objectives.adversarial import AdversarialOptions, View
+from unimo.tasks.downstream import DownstreamTask, batch_accuracy
 from unimo.tasks.text_baseline import TfidfBaseline
 from unimo.training.task import (
     Evaluation,
@@ -26,7 +28,6 @@ from unimo.training.task import (
     PredictionRequest,
     Report,
     StepBatch,
-    Task,
     TaskContext,
     TrainingStream,
     model_inputs,
@@ -55,17 +56,23 @@ class TextClassificationOptions:
     columns: TextColumns = field(default_factory=TextColumns)
     """Columns of the files."""
 
+    adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
+    """Adversarial training (FreeLB on the text)."""
 
-class TextClassification(Task):
+
+class TextClassification(DownstreamTask):
     """Softmax over the pooled [CLS] state."""
 
     name = "text_classification"
     options_class = TextClassificationOptions
+    loss_name = "classification"
     best_metric = "accuracy"
     options: TextClassificationOptions
 
     def __init__(self, context: TaskContext, options: TextClassificationOptions) -> None:
         super().__init__(context, options)
+        if options.masked_language_weight and options.adversarial.kind != "none":
+            raise InputError("options.masked_language_weight: not together with adversarial training")
         self._baseline: TfidfBaseline | None = None
         self._baseline_scores: dict[str, float] = {}
 
@@ -85,19 +92,29 @@ class TextClassification(Task):
         return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
 
     def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
-        """Cross-entropy of the label (and of hidden tokens), and the batch's accuracy."""
+        """Cross-entropy of the label and, where asked for, of the hidden tokens."""
         batch = batches["main"]
+        if not self.options.masked_language_weight or batch.token_rows is None:
+            return super().losses(model, batches)
         inputs = model_inputs(batch)
         hidden = model(inputs)
+        view = self._classify(model, hidden, inputs, batch)
+        rows = gather_rows(hidden, paddle.to_tensor(batch.token_rows))
+        predicted = language_loss(model.language_logits(rows), paddle.to_tensor(batch.token_labels))
+        losses = {self.loss_name: view.loss, "masked_language": self.options.masked_language_weight * predicted}
+        return losses, self.report(view.logits, batch)
+
+    def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
+        """Cross-entropy of the label."""
+        return self._classify(model, model(inputs, perturbations), inputs, batch)
+
+    def report(self, logits: paddle.Tensor, batch: Batch) -> Report:
+        """The batch's accuracy."""
+        return {"accuracy": batch_accuracy(logits, batch)}
+
+    def _classify(self, model: UnimoModel, hidden: paddle.Tensor, inputs: ModelInputs, batch: Batch) -> View:
         logits = model.heads["classifier"](model.pool_text(hidden, inputs))
-        labels = paddle.to_tensor(batch.labels)
-        hits = paddle.mean((paddle.argmax(logits, axis=-1) == labels).astype("float32"))
-        losses = {"classification": classification_loss(logits, labels, self.options.label_smoothing)}
-        if self.options.masked_language_weight and batch.token_rows is not None:
-            rows = gather_rows(hidden, paddle.to_tensor(batch.token_rows))
-            predicted = language_loss(model.language_logits(rows), paddle.to_tensor(batch.token_labels))
-            losses["masked_language"] = self.options.masked_language_weight * predicted
-        return losses, {"accuracy": float(hits)}
+        return View(classification_loss(logits, paddle.to_tensor(batch.labels), self.options.label_smoothing), logits)
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Accuracy and mean cross-entropy over a file."""

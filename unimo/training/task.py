@@ -138,6 +138,8 @@ def model_inputs(batch: Batch) -> ModelInputs:
         order_ids=paddle.to_tensor(batch.order_ids),
         input_ids=tensor(batch.input_ids),
         position_ids=tensor(batch.position_ids),
+        role_ids=tensor(batch.role_ids),
+        turn_ids=tensor(batch.turn_ids),
         region_features=tensor(batch.region_features),
         region_locations=tensor(batch.region_locations),
     )

@@ -1,0 +1,120 @@
+"""Sampling: tokens drawn from the model's distribution, cut to its likeliest part (top-k, top-p)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unimo.generation.beam import BeamSearch, TargetStart
+from unimo.generation.search import Beams, BeamSettings, Hypothesis, length_norm
+from unimo.modeling import ModelInputs, UnimoModel
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """Settings of sampling."""
+
+    num_samples: int = 1
+    """Sequences drawn for each example."""
+
+    top_k: int = 0
+    """Draw among this many likeliest tokens; 0 is no limit."""
+
+    top_p: float = 1.0
+    """Draw among the likeliest tokens that together hold this probability (nucleus sampling)."""
+
+    temperature: float = 1.0
+    """Logits are divided by it: below 1 sharpens, above 1 flattens."""
+
+    seed: int = 1
+    """Of the draws; the same seed gives the same texts."""
+
+    def __post_init__(self) -> None:
+        """Refuse distributions that cannot be."""
+        if self.num_samples < 1 or self.top_k < 0:
+            raise ValueError("num_samples: at least 1; top_k: at least 0")
+        if not 0 < self.top_p <= 1 or self.temperature <= 0:
+            raise ValueError("top_p: in (0, 1]; temperature: above 0")
+
+
+def nucleus(probabilities: Array, top_k: int, top_p: float) -> Array:
+    """[N, V] probabilities with all but the likeliest tokens set to 0, renormalised.
+
+    Kept are the ``top_k`` likeliest, and of these the fewest that hold ``top_p`` of their sum; always at least one.
+    """
+    order = np.argsort(-probabilities, axis=-1, kind="stable")
+    ranked = np.take_along_axis(probabilities, order, axis=-1)
+    if top_k:
+        ranked[:, top_k:] = 0.0
+    ranked /= ranked.sum(axis=-1, keepdims=True)
+    before = np.cumsum(ranked, axis=-1) - ranked
+    ranked[before >= top_p] = 0.0
+    ranked /= ranked.sum(axis=-1, keepdims=True)
+    kept = np.zeros_like(probabilities)
+    np.put_along_axis(kept, order, ranked, axis=-1)
+    return kept
+
+
+def sample(
+    model: UnimoModel, prefix: ModelInputs, lengths: BeamSettings, settings: SamplingSettings, target: TargetStart
+) -> list[list[Hypothesis]]:
+    """Draw sequences for each of B examples; the likeliest (length-normalised) of an example comes first.
+
+    Args:
+        model: in evaluation mode, with the masked-language head.
+        prefix: what is given.
+        lengths: whose min_length, max_length and length_penalty hold; its beam_size does not.
+        settings: the distribution drawn from.
+        target: how a target begins and ends.
+    """
+    return _Sampling(model, prefix, lengths, settings, target).run()
+
+
+class _Sampling(BeamSearch):
+    """Hypotheses that never compete: each draws its own next token."""
+
+    def __init__(
+        self,
+        model: UnimoModel,
+        prefix: ModelInputs,
+        lengths: BeamSettings,
+        settings: SamplingSettings,
+        target: TargetStart,
+    ) -> None:
+        super().__init__(model, prefix, lengths, target)
+        self.sampling = settings
+        self.rng = np.random.default_rng(settings.seed)
+
+    def extended(self) -> Beams:
+        beams, count = self.beams, self.sampling.num_samples
+        logits = self.next_logits().numpy().astype(np.float64) / self.sampling.temperature
+        weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        probabilities = nucleus(weights, self.sampling.top_k, self.sampling.top_p)
+        parents = np.arange(count)[None, :].repeat(len(self.active), axis=0)
+        if beams.finished.shape[1] != count:  # the first step starts from one hypothesis an example
+            parents = np.zeros_like(parents)
+        rows = np.arange(len(self.active))[:, None]
+        rows_flat = (rows * beams.finished.shape[1] + parents).reshape(-1)
+        thresholds = self.rng.random((len(rows_flat), 1))
+        drawn = (np.cumsum(probabilities[rows_flat], axis=-1) <= thresholds).sum(axis=-1)
+        drawn = np.minimum(drawn, probabilities.shape[-1] - 1).reshape(parents.shape)
+        drawn_weights = weights[rows_flat, drawn.reshape(-1)] / weights.sum(axis=-1)[rows_flat]
+        logs = np.log(drawn_weights).reshape(parents.shape)
+        finished = beams.finished[rows, parents]
+        tokens = np.where(finished, self.target.end_id, drawn)
+        scores = np.where(finished, beams.scores[rows, parents, -1], self._score(beams, rows, parents, logs))
+        return Beams(
+            np.concatenate([beams.token_ids[rows, parents], tokens[:, :, None]], axis=2),
+            np.concatenate([beams.scores[rows, parents], scores[:, :, None]], axis=2),
+            finished | (tokens == self.target.end_id),
+            parents,
+        )
+
+    def _score(self, beams: Beams, rows: Array, parents: Array, logs: Array) -> Array:
+        """Normalised log-probability with one more token, as in beam search."""
+        length, penalty = beams.token_ids.shape[2], self.settings.length_penalty
+        before = beams.scores[rows, parents, -1] * length_norm(length - 1, penalty)
+        return (before + logs) / length_norm(length, penalty)

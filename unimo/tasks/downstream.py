@@ -1,0 +1,71 @@
+"""What fine-tuning tasks share: one forward and loss, with or without adversarial perturbations around it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import paddle
+from paddle import Tensor
+
+from unimo.data.batch import Batch
+from unimo.modeling import ModelInputs, Perturbations, UnimoModel
+from unimo.objectives.adversarial import AdversarialOptions, Noise, View, adversarial_loss, start_noise
+from unimo.training.task import Losses, Report, StepBatch, Task, model_inputs
+
+
+class DownstreamTask(Task):
+    """A task with one loss over one batch. Subclasses write ``view``; adversarial training wraps it.
+
+    Their options have a field ``adversarial``.
+    """
+
+    loss_name: ClassVar[str]
+    """Name of the loss in the log."""
+
+    @abstractmethod
+    def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
+        """One forward: the loss, and the logits it is about."""
+
+    def report(self, logits: Tensor, batch: Batch) -> Report:
+        """Further numbers to log of a training batch."""
+        return {}
+
+    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
+        """The task's loss, or the parts of its adversarial form."""
+        batch = batches["main"]
+        inputs = model_inputs(batch)
+        options: AdversarialOptions = self.options.adversarial
+        if options.kind == "none":
+            view = self.view(model, inputs, batch, Perturbations())
+            return {self.loss_name: view.loss}, self.report(view.logits, batch)
+        parts, logits = adversarial_loss(
+            lambda perturbations: self.view(model, inputs, batch, perturbations), self.noise(model, inputs), options
+        )
+        return {f"{self.loss_name}.{name}": value for name, value in parts.items()}, self.report(logits, batch)
+
+    def noise(self, model: UnimoModel, inputs: ModelInputs) -> Noise:
+        """Fresh starts of the perturbations: texts of [B, T, D], regions of [B, R, F]."""
+        options: AdversarialOptions = self.options.adversarial
+        text, regions = None, None
+        if inputs.input_ids is not None:
+            text = start_noise(self.perturbed_text(inputs), model.config.hidden_size, options)
+        if inputs.region_features is not None:
+            valid = inputs.segment_ids[:, : inputs.num_region_positions] > 0
+            regions = start_noise(valid, int(inputs.region_features.shape[2]), options)
+        return Noise(text, regions)
+
+    def perturbed_text(self, inputs: ModelInputs) -> Tensor:
+        """[B, T] bool: the text positions that may be perturbed; padding never is."""
+        return inputs.segment_ids[:, inputs.num_region_positions :] > 0
+
+
+def causal_positions(inputs: ModelInputs) -> Tensor:
+    """[B, T] bool: the text positions that belong to a causal target (not object tags, not a source)."""
+    first = inputs.num_region_positions
+    return paddle.logical_and(inputs.segment_ids[:, first:] > 0, inputs.order_ids[:, first:] > 0)
+
+
+def batch_accuracy(logits: Tensor, batch: Batch) -> float:
+    """Share of [B, C] logits whose largest is the label."""
+    return float(paddle.mean((paddle.argmax(logits, axis=-1) == paddle.to_tensor(batch.labels)).astype("float32")))
