@@ -51,6 +51,45 @@ class LabelledTextRecord:
     label: str
 
 
+@dataclass(frozen=True)
+class GenerationRecord:
+    """Texts that are given, and the text to write from them (None where it is not known)."""
+
+    record_id: str
+    sources: tuple[str, ...]
+    target: str | None
+
+
+@dataclass(frozen=True)
+class DialogueRecord:
+    """A conversation: background knowledge ("" for none), turns so far, oldest first, and the answer to give."""
+
+    record_id: str
+    knowledge: str
+    turns: tuple[str, ...]
+    target: str | None
+
+
+@dataclass(frozen=True)
+class EntailmentRecord:
+    """An image, a sentence about it, and whether it follows ("" where that is not known)."""
+
+    record_id: str
+    image_id: str
+    hypothesis: str
+    label: str
+
+
+@dataclass(frozen=True)
+class QuestionRecord:
+    """A question about an image, and the answers that people gave (none where they are not known)."""
+
+    record_id: str
+    image_id: str
+    question: str
+    answers: tuple[str, ...]
+
+
 def read_jsonl(path: str | Path, make: Callable[[str, dict[str, Any]], Record]) -> list[Record]:
     """Read one record a line; ``make(record_id, fields)`` builds it and raises KeyError or ValueError if it cannot.
 
@@ -126,6 +165,29 @@ def read_texts(path: str | Path) -> list[TextRecord]:
 def read_images(path: str | Path) -> list[ImageRecord]:
     """Images without text: ``{"image_id": str}`` a line."""
     return read_jsonl(path, lambda record_id, fields: ImageRecord(record_id, str(fields["image_id"])))
+
+
+def read_entailment(path: str | Path) -> list[EntailmentRecord]:
+    """``{"record_id": str?, "image_id": str, "hypothesis": str, "label": str?}`` a line."""
+
+    def make(line_id: str, fields: dict[str, Any]) -> EntailmentRecord:
+        hypothesis, label = _string(fields["hypothesis"], "hypothesis"), _string(fields.get("label", ""), "label")
+        return EntailmentRecord(str(fields.get("record_id", line_id)), str(fields["image_id"]), hypothesis, label)
+
+    return read_jsonl(path, make)
+
+
+def read_questions(path: str | Path) -> list[QuestionRecord]:
+    """``{"question_id": str?, "image_id": str, "question": str, "answer": str?, "answers": [str, ...]?}`` a line."""
+
+    def make(line_id: str, fields: dict[str, Any]) -> QuestionRecord:
+        answers = _strings(fields.get("answers", []), "answers")
+        if "answer" in fields:
+            answers = (*answers, _string(fields["answer"], "answer"))
+        question = _string(fields["question"], "question")
+        return QuestionRecord(str(fields.get("question_id", line_id)), str(fields["image_id"]), question, answers)
+
+    return read_jsonl(path, make)
 
 
 def read_object_tags(path: str | Path) -> dict[str, tuple[str, ...]]:

@@ -92,6 +92,20 @@ class EntailmentHead(nn.Layer):
         return self.dense(self.dropout(self.hidden(pooled)))
 
 
+class AnswerHead(nn.Layer):
+    """Visual question answering: fc to 2,048, relu, dropout 0.5, fc (PAPER section 5, after ERNIE-ViL's recipe)."""
+
+    def __init__(self, config: UnimoConfig, size: int) -> None:
+        super().__init__()
+        self.hidden = linear(config, config.hidden_size, 2048)
+        self.dropout = nn.Dropout(0.5)
+        self.dense = linear(config, 2048, size)
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """[B, D] (product of both pooled vectors) -> [B, num_answers] logits."""
+        return self.dense(self.dropout(F.relu(self.hidden(fused))))
+
+
 HEADS: Mapping[str, Callable[[UnimoConfig, int], nn.Layer]] = {
     "text_pooler": Pooler,
     "image_pooler": Pooler,
@@ -100,5 +114,6 @@ HEADS: Mapping[str, Callable[[UnimoConfig, int], nn.Layer]] = {
     "regions": RegionHead,
     "classifier": ClassificationHead,
     "entailment": EntailmentHead,
+    "answers": AnswerHead,
 }
 """Head name -> its class, called with the config and the head's number of outputs (0 where it has none to choose)."""

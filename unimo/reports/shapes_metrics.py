@@ -146,7 +146,7 @@ def _chance_cider(quickstart: Quickstart) -> float | None:
 
 
 def text_accuracy(quickstart: Quickstart) -> float:
-    """Share of the pairs of sentences whose label is right.
+    """Share of the statements whose label is right.
 
     Raises:
         InputError: the run's report.json says another value, so that predictions and report are of different runs.

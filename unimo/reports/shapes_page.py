@@ -27,7 +27,7 @@ _TITLES = {
     "pretraining": "pre-training",
     "captioning": "captioning",
     "retrieval": "retrieval",
-    "statements": "pairs of sentences",
+    "statements": "sentences with statements",
 }
 _RECALLS = {
     "Retrieval": ("finetuned", "retrieval"),
@@ -61,7 +61,7 @@ def shapes_page(quickstart: Quickstart, report: Mapping[str, Any], images: Path)
         retrieval_note=f"Captions of the test split and the five images ranked first by the fine-tuned model among "
         f"all {len(quickstart.queries)}, with their scores; the right image is framed. {SAMPLED}",
         texts=tuple(_text_examples(quickstart)),
-        texts_note=f"Do both sentences say the same of a scene (1) or not (0)? {SAMPLED}",
+        texts_note=f"Is the statement true of the sentence (1) or not (0)? {SAMPLED}",
         notes=tuple(_notes(quickstart)),
     )
 
@@ -85,7 +85,7 @@ def _summary(quickstart: Quickstart, report: Mapping[str, Any]) -> str:
         f"fine-tuned for three tasks, in {minutes:.0f} minutes together. On {len(quickstart.references)} test images "
         f"it names both objects right in {_percent(captioning['scene_accuracy'])} of its captions (chance "
         f"{_percent(chance['captioning']['scene_accuracy'])}); for {_percent(recall)} of the captions the right image "
-        f"is ranked first (chance {_percent(chance['retrieval']['text_to_image']['r1'])}); of pairs of sentences it "
+        f"is ranked first (chance {_percent(chance['retrieval']['text_to_image']['r1'])}); of statements it "
         f"judges {_percent(text)} rightly (chance {_percent(chance['text']['accuracy'])})."
     )
 

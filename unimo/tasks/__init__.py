@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 TASKS: dict[str, str] = {
     "pretraining": "unimo.tasks.pretraining:Pretraining",
     "text_classification": "unimo.tasks.text_classification:TextClassification",
+    "text_regression": "unimo.tasks.text_regression:TextRegression",
+    "text_generation": "unimo.tasks.text_generation:TextGeneration",
+    "visual_entailment": "unimo.tasks.visual_entailment:VisualEntailment",
+    "question_answering": "unimo.tasks.question_answering:QuestionAnswering",
     "captioning": "unimo.tasks.captioning:Captioning",
     "retrieval": "unimo.tasks.retrieval:Retrieval",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ from unimo.tokenization import UnimoTokenizer
 from unimo.training.task import Task, TaskContext
 
 TOKENIZER_NAME = "tokenizer.json"
+
+NEW_EMBEDDINGS = {"num_roles": "text_embeddings.roles.", "num_turns": "text_embeddings.turns."}
+"""Size that a task may add -> the parameters that begin fresh where a checkpoint has none."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,23 @@ def build_model(job: JobConfig, task: Task) -> UnimoModel:
     """A fresh model, or the one of ``init_from`` with the task's heads."""
     paddle.seed(job.training.seed)
     if not job.init_from:
-        return UnimoModel(fit_config(job.arch, task.context), task.heads())
+        return UnimoModel(fit_config(job.arch, task.context, task.config_changes()), task.heads())
     saved, saved_heads = read_config(job.init_from)
     check_fits(saved, task.context, job.init_from)
-    model = UnimoModel(fit_config(saved, task.context), task.heads())
-    load_arrays(model, read_arrays(job.init_from), Path(job.init_from) / WEIGHTS_NAME, saved_heads)
+    added = task.config_changes()
+    model = UnimoModel(fit_config(saved, task.context, added), task.heads())
+    fresh = [NEW_EMBEDDINGS[name] for name in added if not getattr(saved, name)]
+    load_arrays(model, read_arrays(job.init_from), Path(job.init_from) / WEIGHTS_NAME, saved_heads, fresh)
     return model
 
 
-def fit_config(config: UnimoConfig, context: TaskContext) -> UnimoConfig:
-    """Fill what the config leaves to the tokenizer and the region store, and note whose they are."""
+def fit_config(config: UnimoConfig, context: TaskContext, added: Mapping[str, int] | None = None) -> UnimoConfig:
+    """Fill what the config leaves to the tokenizer and the region store, and note whose they are.
+
+    ``added``: sizes that the task sets besides.
+    """
     tokenizer = context.tokenizer
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = dict(added or {})
     changes["vocab_size"] = config.vocab_size or tokenizer.vocab_size
     if changes["vocab_size"] != tokenizer.vocab_size:
         raise InputError(f"arch.vocab_size: {config.vocab_size}, but the tokenizer has {tokenizer.vocab_size} entries")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+import numpy as np
 import paddle
 from paddle import Tensor
 
@@ -69,3 +70,9 @@ def causal_positions(inputs: ModelInputs) -> Tensor:
 def batch_accuracy(logits: Tensor, batch: Batch) -> float:
     """Share of [B, C] logits whose largest is the label."""
     return float(paddle.mean((paddle.argmax(logits, axis=-1) == paddle.to_tensor(batch.labels)).astype("float32")))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """[N, C] logits -> [N, C] probabilities."""
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)

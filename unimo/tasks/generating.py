@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,18 +38,22 @@ class GeneratingTask(DownstreamTask):
         return causal_positions(inputs)
 
     def decode(self, model: UnimoModel, given: Sequence[Example], target: TargetStart) -> list[list[Hypothesis]]:
-        """The hypotheses of every example, best first; examples of similar length share a batch."""
+        """The hypotheses of every example, best first; examples of similar length share a batch.
+
+        ``target.first_positions``, where given, has one position an example.
+        """
         settings: DecodingSettings = self.options.decoding
         found: list[list[Hypothesis]] = [[] for _ in given]
         lengths = [example.num_regions + example.num_tokens for example in given]
         # a hypothesis costs about as much as the prefix it reads, so the beam counts in the budget
         budget = max(1, self.context.data.tokens_per_batch // settings.beam_size)
+        first = target.first_positions
         opens_word = self.context.tokenizer.word_starts if settings.block_trigrams else None
         for indices in sequential_batches(lengths, budget):
             batch = collate([given[index] for index in indices], self.context.vocabulary.pad_id)
-            for index, hypotheses in zip(
-                indices, generate(model, model_inputs(batch), settings, target, opens_word), strict=True
-            ):
+            begins = replace(target, first_positions=first[indices]) if first is not None else target
+            results = generate(model, model_inputs(batch), settings, begins, opens_word)
+            for index, hypotheses in zip(indices, results, strict=True):
                 found[index] = hypotheses
         return found
 

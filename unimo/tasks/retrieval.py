@@ -42,6 +42,10 @@ class RetrievalOptions:
     num_negative_captions: int = 10
     """Random wrong captions for each image."""
 
+    negative_pool: int = 1
+    """Each wrong caption (and the image of each wrong image) is the one most like the true caption, by words, of this
+    many random ones (ours); 1 takes any, as the original."""
+
     margin: float = 0.2
     """Margin of the circle loss."""
 
@@ -80,9 +84,10 @@ class Retrieval(DownstreamTask):
             group * (num_regions[image] + len(ids) + 2) for (image, _), ids in zip(pairs, token_ids, strict=True)
         ]
         owner = np.asarray([image for image, _ in pairs])
+        words = CaptionWords(token_ids, self.context.vocabulary.size)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            rows = [self._group(index, owner, record_rng(self.context.seed, epoch, index)) for index in indices]
+            rows = [self._group(index, owner, words, record_rng(self.context.seed, epoch, index)) for index in indices]
             image_index = np.concatenate([images_of for images_of, _ in rows])
             caption_index = np.concatenate([captions_of for _, captions_of in rows])
             used_images, image_rows = np.unique(image_index, return_inverse=True)
@@ -134,16 +139,46 @@ class Retrieval(DownstreamTask):
             for column, (text, order) in enumerate(zip(texts, ranked, strict=True))
         ]
 
-    def _group(self, index: int, owner: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _group(
+        self, index: int, owner: np.ndarray, words: CaptionWords, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Image and caption numbers of one group's rows: the pair, wrong images, wrong captions."""
-        image = int(owner[index])
-        num_images = int(owner.max()) + 1
-        wrong_images = rng.integers(num_images - 1, size=self.options.num_negative_images)
-        wrong_images += wrong_images >= image
-        wrong_captions = _others(owner, image, self.options.num_negative_captions, rng)
+        image, options = int(owner[index]), self.options
+        if options.negative_pool == 1:
+            num_images = int(owner.max()) + 1
+            wrong_images = rng.integers(num_images - 1, size=options.num_negative_images)
+            wrong_images += wrong_images >= image
+        else:
+            wrong_images = owner[self._wrong_captions(index, options.num_negative_images, owner, words, rng)]
+        wrong_captions = self._wrong_captions(index, options.num_negative_captions, owner, words, rng)
         images = np.concatenate([[image], wrong_images, np.full(len(wrong_captions), image)])
         captions = np.concatenate([[index], np.full(len(wrong_images), index), wrong_captions])
         return images, captions
+
+    def _wrong_captions(
+        self, index: int, count: int, owner: np.ndarray, words: CaptionWords, rng: np.random.Generator
+    ) -> np.ndarray:
+        """``count`` captions of other images, each the most alike of a random pool."""
+        pool = self.options.negative_pool
+        drawn = _others(owner, int(owner[index]), count * pool, rng).reshape(count, pool)
+        return drawn[:, 0] if pool == 1 else words.most_alike(index, drawn)
+
+
+class CaptionWords:
+    """Which tokens each caption holds, rare ones weighing more, to tell how alike two captions are."""
+
+    def __init__(self, token_ids: Sequence[Sequence[int]], vocab_size: int) -> None:
+        self.token_ids = [np.unique(ids) for ids in token_ids]
+        counts = np.bincount(np.concatenate(self.token_ids), minlength=vocab_size)
+        self.weights = np.log(len(token_ids) / np.maximum(counts, 1))
+
+    def most_alike(self, index: int, candidates: np.ndarray) -> np.ndarray:
+        """Of each row of candidates [N, pool] the one that shares most weight with caption ``index``: [N]."""
+        marked = np.zeros_like(self.weights)
+        own = self.token_ids[index]
+        marked[own] = self.weights[own]
+        shared = [[marked[self.token_ids[candidate]].sum() for candidate in row] for row in candidates]
+        return candidates[np.arange(len(candidates)), np.argmax(shared, axis=1)]
 
 
 def _others(owner: np.ndarray, image: int, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,16 +12,17 @@ import paddle
 import paddle.nn.functional as F
 
 from unimo.data.batch import Batch, collate
-from unimo.data.examples import Example, TokenTargets, text_example
-from unimo.data.records import LabelledTextRecord, TextColumns, read_labelled_texts
-from unimo.data.sampling import record_rng, sequential_batches
+from unimo.data.examples import Example, TokenTargets
+from unimo.data.records import TextColumns, read_labelled_texts
+from unimo.data.sampling import record_rng
 from unimo.errors import InputError
-from unimo.metrics.classification import accuracy
+from unimo.metrics.classification import accuracy, f1, matthews
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel, gather_rows
 from unimo.objectives import classification_loss, language_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
-from unimo.tasks.downstream import DownstreamTask, batch_accuracy
+from unimo.tasks.downstream import DownstreamTask, batch_accuracy, softmax
 from unimo.tasks.text_baseline import TfidfBaseline
+from unimo.tasks.text_inputs import outputs_of, requested_examples, text_examples
 from unimo.training.task import (
     Evaluation,
     Losses,
@@ -119,12 +120,7 @@ class TextClassification(DownstreamTask):
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Accuracy and mean cross-entropy over a file."""
         examples = self._examples(path)
-        data = self.context.data
-        order = sequential_batches([example.num_tokens for example in examples], data.tokens_per_batch)
-        logits = np.zeros((len(examples), len(self.options.labels)), np.float32)
-        for indices in order:
-            batch = collate([examples[index] for index in indices], self.context.vocabulary.pad_id)
-            logits[indices] = self._logits(model, {"main": batch}).numpy()
+        logits = self._logits(model, examples)
         labels = np.asarray([example.label for example in examples])
         predicted = logits.argmax(axis=-1)
         loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
@@ -133,6 +129,8 @@ class TextClassification(DownstreamTask):
             for example, choice in zip(examples, predicted, strict=True)
         ]
         metrics: dict[str, float | None] = {"accuracy": accuracy(predicted, labels), "loss": loss}
+        if len(self.options.labels) == 2:
+            metrics |= {"f1": f1(predicted, labels), "matthews": matthews(predicted, labels)}
         if self.options.baseline:
             metrics["baseline_accuracy"] = self._baseline_accuracy(path)
         return Evaluation(metrics, predictions)
@@ -150,17 +148,7 @@ class TextClassification(DownstreamTask):
         """Label and probabilities of every text or pair of texts."""
         if not request.texts:
             raise InputError("texts: classification needs at least one")
-        examples = [
-            text_example(
-                "",
-                self.context.tokenizer.encode_batch(list(text)),
-                self.context.vocabulary,
-                self.context.data.max_text_length,
-            )
-            for text in request.texts
-        ]
-        batch = collate(examples, self.context.vocabulary.pad_id)
-        probabilities = F.softmax(self._logits(model, {"main": batch})).numpy()
+        probabilities = softmax(self._logits(model, requested_examples(self.context, request)))
         return [
             {
                 "text": list(text),
@@ -181,18 +169,18 @@ class TextClassification(DownstreamTask):
         token_ids = np.where(hidden, self.context.vocabulary.mask_id, example.token_ids)
         return replace(example, token_ids=token_ids, token_targets=targets)
 
-    def _logits(self, model: UnimoModel, batches: StepBatch) -> paddle.Tensor:
-        inputs = model_inputs(batches["main"])
-        return model.heads["classifier"](model.pool_text(model(inputs), inputs))
+    def _logits(self, model: UnimoModel, examples: Sequence[Example]) -> np.ndarray:
+        def forward(inputs: ModelInputs) -> paddle.Tensor:
+            return model.heads["classifier"](model.pool_text(model(inputs), inputs))
+
+        return outputs_of(self.context, examples, forward)
 
     def _examples(self, path: str | Path) -> list[Example]:
-        return [self._example(record, path) for record in read_labelled_texts(path, self.options.columns)]
-
-    def _example(self, record: LabelledTextRecord, path: str | Path) -> Example:
-        if record.label not in self.options.labels:
-            line = record.record_id.rpartition(":")[2]
-            raise InputError.at(path, f"label {record.label!r} is none of {list(self.options.labels)}", int(line))
-        texts = [record.text_a] if record.text_b is None else [record.text_a, record.text_b]
-        ids = [self.context.tokenizer.encode(text) for text in texts]
-        example = text_example(record.record_id, ids, self.context.vocabulary, self.context.data.max_text_length)
-        return replace(example, label=self.options.labels.index(record.label))
+        records = read_labelled_texts(path, self.options.columns)
+        labels = {label: number for number, label in enumerate(self.options.labels)}
+        for record in records:
+            if record.label not in labels:
+                line = int(record.record_id.rpartition(":")[2])
+                raise InputError.at(path, f"label {record.label!r} is none of {list(labels)}", line)
+        examples = text_examples(self.context, records)
+        return [replace(e, label=labels[record.label]) for e, record in zip(examples, records, strict=True)]

@@ -106,6 +106,10 @@ class Task(ABC):
     def heads(self) -> dict[str, int]:
         """Heads of the network that the task needs -> number of outputs."""
 
+    def config_changes(self) -> dict[str, int]:
+        """Sizes of the network that the task needs beyond the architecture's (dialogue roles and turns)."""
+        return {}
+
     @abstractmethod
     def streams(self) -> list[TrainingStream]:
         """The training data, read and checked."""

@@ -27,12 +27,12 @@ class ShapesOptions:
     """Number of further training images that no text describes."""
     num_texts: int = 6000
     """Number of lines of plain text about imagined scenes that have no image."""
-    num_statements_train: int = 4000
-    """Number of training sentence pairs (half of them paraphrases)."""
+    num_statements_train: int = 8000
+    """Number of training pairs of a sentence and a statement (half of them true)."""
     num_statements_dev: int = 400
-    """Number of development sentence pairs."""
+    """Number of development pairs of a sentence and a statement."""
     num_statements_test: int = 400
-    """Number of test sentence pairs; half of them name a held-out combination."""
+    """Number of test pairs of a sentence and a statement; half of them name a held-out combination."""
     captions_per_image: int = 5
     """Number of differently worded captions of an image, at least 3 (one of each kind)."""
     questions_per_image: int = 4

@@ -1,4 +1,4 @@
-"""Text without images: plain sentences about imagined scenes, and pairs of sentences that agree or do not."""
+"""Text without images: plain sentences about imagined scenes, and statements that are true of a sentence or not."""
 
 from __future__ import annotations
 
@@ -85,29 +85,43 @@ def _alter_object(claims: Claims, detail: str, rng: Random, pairs: Sequence[Pair
 def statement_pairs(
     split: str, count: int, options: ShapesOptions, seen: Sequence[Pair], held_out: Sequence[Pair]
 ) -> list[tuple[str, str, int]]:
-    """(sentence, sentence, label): 1 where both say the same in other words, 0 where one detail differs.
+    """(sentence, statement, label): the statement says where one of the two named objects is, seen from the other.
 
-    Half of the labels are 1. Held-out combinations come up in the test split only, in half of its pairs.
+    "The first one" is the object that the sentence names first, so the order of words decides; half of the labels
+    are 1 (true). Held-out combinations come up in the test split only, in half of its pairs.
     """
     rng = stream(options, "statements", split)
-    pairs = [*seen, *held_out] if split == "test" else list(seen)
     found: dict[tuple[str, str], int] = {}
     while len(found) < count:
         number = len(found)
         required = held_out if split == "test" and number // 2 % 2 == 0 else ()
-        scene = sample_scene(rng, "", split, options, pairs if required else seen, required)
-        claims = claims_about(scene, rng.choice(CAPTION_KINDS), rng, options.attribute_probability)
+        scene = sample_scene(rng, "", split, options, [*seen, *held_out] if required else seen, required)
+        claims = claims_about(scene, rng.choice(("relation", "full")), rng, options.attribute_probability)
         if required and not _names_any(claims, required):
             continue
-        label = 1 - number % 2
-        other = claims if label else alter(claims, rng, pairs)
-        assert other is not None, "two objects always leave something to change"
-        texts = say(claims, rng), say(other, rng)
-        if texts[0] != texts[1]:
-            found.setdefault(texts, label)
+        text, label = say(claims, rng), 1 - number % 2
+        relation = _relation_in_order(claims, text)
+        if relation is not None:
+            said = relation if label else rng.choice([other for other in RELATIONS if other != relation])
+            found.setdefault((text, _statement(said, rng)), label)
     rows = [(first, second, label) for (first, second), label in found.items()]
     rng.shuffle(rows)
     return rows
+
+
+def _relation_in_order(claims: Claims, text: str) -> str | None:
+    """Where the object that a sentence names first is, seen from the other; None where they cannot be told apart."""
+    names = [f"{claim.color} {claim.shape}" for claim in claims.objects]
+    first, second = (text.find(name) for name in names)
+    if claims.relation is None or names[0] == names[1] or min(first, second) < 0:
+        return None
+    return claims.relation if first < second else INVERSE[claims.relation]
+
+
+def _statement(relation: str, rng: Random) -> str:
+    if rng.random() < 0.5:
+        return f"the first one is {rng.choice(RELATION_PHRASES[relation])} the second one"
+    return f"the second one is {rng.choice(RELATION_PHRASES[INVERSE[relation]])} the first one"
 
 
 def _names_any(claims: Claims, pairs: Sequence[Pair]) -> bool:

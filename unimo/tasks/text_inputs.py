@@ -1,0 +1,48 @@
+"""What tasks on a text or a pair of texts share: records as examples, and outputs for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from paddle import Tensor
+
+from unimo.data.batch import collate
+from unimo.data.examples import Example, text_example
+from unimo.data.records import LabelledTextRecord
+from unimo.data.sampling import sequential_batches
+from unimo.modeling import ModelInputs
+from unimo.training.task import PredictionRequest, TaskContext, model_inputs
+
+Forward = Callable[[ModelInputs], Tensor]
+
+
+def text_examples(context: TaskContext, records: Sequence[LabelledTextRecord]) -> list[Example]:
+    """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` of every record, without labels."""
+    texts = [[record.text_a, *([] if record.text_b is None else [record.text_b])] for record in records]
+    return _encoded(context, [record.record_id for record in records], texts)
+
+
+def requested_examples(context: TaskContext, request: PredictionRequest) -> list[Example]:
+    """The texts that a user wants predictions for."""
+    return _encoded(context, [""] * len(request.texts), [list(texts) for texts in request.texts])
+
+
+def outputs_of(context: TaskContext, examples: Sequence[Example], forward: Forward) -> np.ndarray:
+    """[N, C] outputs of ``forward`` for all examples, those of similar length in one batch."""
+    rows: list[np.ndarray] = [np.zeros(0)] * len(examples)
+    lengths = [example.num_regions + example.num_tokens for example in examples]
+    for indices in sequential_batches(lengths, context.data.tokens_per_batch):
+        batch = collate([examples[index] for index in indices], context.vocabulary.pad_id)
+        for index, row in zip(indices, forward(model_inputs(batch)).numpy(), strict=True):
+            rows[index] = row
+    return np.stack(rows)
+
+
+def _encoded(context: TaskContext, names: Sequence[str], texts: Sequence[Sequence[str]]) -> list[Example]:
+    flat = iter(context.tokenizer.encode_batch([text for each in texts for text in each]))
+    limit = context.data.max_text_length
+    return [
+        text_example(name, [next(flat) for _ in each], context.vocabulary, limit)
+        for name, each in zip(names, texts, strict=True)
+    ]

@@ -1,0 +1,109 @@
+"""Visual entailment: does a sentence follow from an image? SNLI-VE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+
+from unimo.data.batch import Batch
+from unimo.data.examples import Example
+from unimo.data.records import EntailmentRecord, read_entailment
+from unimo.errors import InputError
+from unimo.metrics.classification import accuracy
+from unimo.modeling import ModelInputs, Perturbations, UnimoModel
+from unimo.objectives import classification_loss
+from unimo.objectives.adversarial import AdversarialOptions, View
+from unimo.tasks.downstream import batch_accuracy, softmax
+from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
+from unimo.tasks.text_inputs import outputs_of
+from unimo.training.task import Evaluation, PredictionRequest, Report, TrainingStream
+
+
+@dataclass(frozen=True)
+class VisualEntailmentOptions:
+    """Settings of visual entailment."""
+
+    labels: tuple[str, ...] = ("contradiction", "entailment", "neutral")
+    """Labels as the file writes them; their order gives the class numbers."""
+
+    adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
+    """Adversarial training; the original's recipe is villa."""
+
+
+class VisualEntailment(ImageTextTask):
+    """Softmax over two layers on the sum of both pooled vectors (original release)."""
+
+    name = "visual_entailment"
+    options_class = VisualEntailmentOptions
+    loss_name = "entailment"
+    best_metric = "accuracy"
+    options: VisualEntailmentOptions
+
+    def heads(self) -> dict[str, int]:
+        """Both poolers and the two-layer classifier."""
+        return {"text_pooler": 0, "image_pooler": 0, "entailment": len(self.options.labels)}
+
+    def streams(self) -> list[TrainingStream]:
+        """The training file."""
+        texts, labels = self._read(self.context.data.train)
+        return [self.image_text_stream(texts, labels)]
+
+    def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
+        """Cross-entropy of the label."""
+        logits = self._logits(model, inputs, perturbations)
+        return View(classification_loss(logits, paddle.to_tensor(batch.labels)), logits)
+
+    def report(self, logits: paddle.Tensor, batch: Batch) -> Report:
+        """The batch's accuracy."""
+        return {"accuracy": batch_accuracy(logits, batch)}
+
+    def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
+        """Accuracy and mean cross-entropy, and the share of the most frequent label beside them."""
+        texts, labels = self._read(path)
+        logits = self._outputs(model, [texts.example(index) for index in range(len(labels))])
+        predicted, expected = logits.argmax(axis=-1), np.asarray(labels)
+        loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(expected)))
+        predictions = [
+            {"record_id": name, "label": self.options.labels[int(choice)]}
+            for name, choice in zip(texts.record_ids, predicted, strict=True)
+        ]
+        majority = float(np.bincount(expected).max() / len(expected))
+        return Evaluation(
+            {"accuracy": accuracy(predicted, expected), "loss": loss, "majority_accuracy": majority}, predictions
+        )
+
+    def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
+        """Label and probabilities of every image with every text."""
+        pairs, examples = self.requested_pairs(request)
+        return [
+            {
+                "image": image,
+                "text": text,
+                "label": self.options.labels[int(row.argmax())],
+                "probabilities": dict(zip(self.options.labels, map(float, row), strict=True)),
+            }
+            for (image, text), row in zip(pairs, softmax(self._outputs(model, examples)), strict=True)
+        ]
+
+    def _outputs(self, model: UnimoModel, examples: Sequence[Example]) -> np.ndarray:
+        return outputs_of(self.context, examples, lambda inputs: self._logits(model, inputs, Perturbations()))
+
+    def _logits(self, model: UnimoModel, inputs: ModelInputs, perturbations: Perturbations) -> paddle.Tensor:
+        hidden = model(inputs, perturbations)
+        return model.heads["entailment"](model.pool_text(hidden, inputs) + model.pool_image(hidden))
+
+    def _read(self, path: str | Path) -> tuple[ImageTexts, list[int]]:
+        records = read_entailment(path)
+        rows = [(record.record_id, record.image_id, record.hypothesis) for record in records]
+        return image_texts(self.context, rows, path), [self._label(record, path) for record in records]
+
+    def _label(self, record: EntailmentRecord, path: str | Path) -> int:
+        if record.label not in self.options.labels:
+            raise InputError(f"{path}: {record.record_id}: label {record.label!r} is none of {self.options.labels}")
+        return self.options.labels.index(record.label)
