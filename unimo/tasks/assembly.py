@@ -132,15 +132,30 @@ def load_for_inference(
     Raises:
         InputError: the checkpoint lacks a head that the task needs, or does not fit the region store.
     """
-    images = ImageSource(data.regions, data.max_regions) if data.regions else None
-    context = TaskContext(data, load_tokenizer(checkpoint), images, seed)
+    context = inference_context(checkpoint, data, seed)
     task = task_class(task_name)(context, options)
-    config, saved_heads = read_config(checkpoint)
-    check_fits(config, context, checkpoint)
+    _, saved_heads = read_config(checkpoint)
     absent = [name for name, size in task.heads().items() if saved_heads.get(name) != size]
     if absent:
         raise InputError(f"{checkpoint}: no head {', '.join(absent)} for the task {task_name}")
     return task, UnimoModel.from_pretrained(checkpoint, task.heads())
+
+
+def load_model(checkpoint: str | Path, data: DataConfig) -> tuple[TaskContext, UnimoModel]:
+    """A checkpoint with all its heads, whatever its task was, and what its inputs are made from."""
+    return inference_context(checkpoint, data), UnimoModel.from_pretrained(checkpoint)
+
+
+def inference_context(checkpoint: str | Path, data: DataConfig, seed: int = 1) -> TaskContext:
+    """The tokenizer that lies in a checkpoint folder and the region store asked for, which must fit it.
+
+    Raises:
+        InputError: the checkpoint was trained with another dictionary or other features.
+    """
+    images = ImageSource(data.regions, data.max_regions) if data.regions else None
+    context = TaskContext(data, load_tokenizer(checkpoint), images, seed)
+    check_fits(read_config(checkpoint)[0], context, checkpoint)
+    return context
 
 
 def describe_images(paths: Sequence[Path], checkpoint: str | Path, max_regions: int) -> dict[str, RegionInput]:

@@ -11,6 +11,7 @@ import paddle
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example
 from unimo.data.generation_examples import generation_example
+from unimo.data.sampling import sequential_batches
 from unimo.modeling import UnimoModel, gather_rows
 from unimo.objectives import token_log_probabilities
 from unimo.training.task import model_inputs
@@ -43,6 +44,32 @@ def score_matrix(
     with paddle.no_grad():
         for image_index, text_indices, batch in _pair_batches(images, text_rows, vocabulary.pad_id, tokens_per_batch):
             scores[np.ix_(image_index, text_indices)] = score(model, batch).reshape(len(image_index), -1)
+    return scores
+
+
+def score_pairs(
+    model: UnimoModel,
+    images: Sequence[RegionInput],
+    texts: Sequence[Sequence[int]],
+    image_index: np.ndarray,
+    scorer: Scorer,
+    vocabulary: Vocabulary,
+    tokens_per_batch: int,
+) -> np.ndarray:
+    """[W] scores of every text with one image each; arguments as of :func:`score_matrix`.
+
+    ``image_index`` [W] names the image of each text.
+    """
+    score = _match_scores if scorer == "match" else _likelihood_scores
+    scores = np.zeros(len(texts), np.float32)
+    rows = [_text_row(ids, scorer, vocabulary) for ids in texts]
+    lengths = [row.num_tokens + len(images[image].features) for row, image in zip(rows, image_index, strict=True)]
+    with paddle.no_grad():
+        for indices in sequential_batches(lengths, tokens_per_batch):
+            used, local = np.unique(image_index[indices], return_inverse=True)
+            given = [images[image] for image in used], [rows[index] for index in indices]
+            batch = pair_batch(*given, local, np.arange(len(indices)), vocabulary.pad_id)
+            scores[indices] = score(model, batch)
     return scores
 
 

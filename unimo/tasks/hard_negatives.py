@@ -1,0 +1,90 @@
+"""A right caption among wrong ones that differ in one detail: can the model tell them apart by looking?
+
+Measured on a drawn world, whose ground truth makes the wrong captions; by the matching head, and by the
+length-normalised likelihood of the caption, which needs no contrastive learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from unimo.data.images import ImageSource
+from unimo.modeling import UnimoModel
+from unimo.tasks.pair_scoring import Scorer, score_pairs
+from unimo.training.task import TaskContext
+from unimo.worlds.shapes.negatives import COUNTS, NUM_WRONG, HardNegatives
+
+Array = np.ndarray
+
+SCORERS: Mapping[str, Scorer] = {"matching_head": "match", "likelihood": "likelihood"}
+"""Name in the results -> scorer."""
+
+CHANCE = 1 / (1 + NUM_WRONG)
+
+
+def evaluate_hard_negatives(context: TaskContext, model: UnimoModel, items: Sequence[HardNegatives]) -> dict[str, Any]:
+    """Accuracies by every scorer that the model has heads for, as nested mappings.
+
+    Under each scorer: ``accuracy`` (the right caption above all wrong ones), ``pairwise`` by kind (above one wrong
+    one), the same under ``seen`` and ``unseen`` combinations, and under ``shuffled`` with the images exchanged, where
+    a model that looks falls to chance. Ties count as wrong.
+    """
+    results: dict[str, Any] = {"count": len(items), "chance": CHANCE}
+    unseen = np.asarray([item.unseen for item in items])
+    for name, scorer in SCORERS.items():
+        if scorer == "match" and "match" not in model.head_sizes:
+            continue
+        scores = negative_scores(context, model, items, scorer)
+        parts = {"seen": accuracies(scores[~unseen]), "unseen": accuracies(scores[unseen])}
+        shuffled = accuracies(negative_scores(context, model, _with_other_images(items), scorer))
+        results[name] = {**accuracies(scores), **parts, "shuffled": shuffled}
+    return results
+
+
+def negative_scores(context: TaskContext, model: UnimoModel, items: Sequence[HardNegatives], scorer: Scorer) -> Array:
+    """[N, 1 + NUM_WRONG] scores of every item's captions with its image, the right one first."""
+    images: ImageSource = context.require_images()
+    names = sorted({item.image_id for item in items})
+    number = {name: index for index, name in enumerate(names)}
+    texts = [text for item in items for text in (item.caption, *(wrong.text for wrong in item.wrong))]
+    image_index = np.repeat([number[item.image_id] for item in items], 1 + NUM_WRONG)
+    scores = score_pairs(
+        model,
+        [images[name] for name in names],
+        context.tokenizer.encode_batch(texts),
+        image_index,
+        scorer,
+        context.vocabulary,
+        context.data.tokens_per_batch,
+    )
+    return scores.reshape(len(items), 1 + NUM_WRONG)
+
+
+def accuracies(scores: Array) -> dict[str, Any]:
+    """[N, 1 + NUM_WRONG] scores, the right caption's first -> accuracy, and pairwise accuracy by kind.
+
+    Values are None where there are no items.
+    """
+    beaten = scores[:, :1] > scores[:, 1:]
+    starts = np.cumsum([0, *COUNTS.values()])
+    kinds = {kind: beaten[:, starts[place] : starts[place + 1]] for place, kind in enumerate(COUNTS)}
+    return {
+        "accuracy": _mean(beaten.all(axis=1)),
+        "pairwise": {kind: _mean(values) for kind, values in kinds.items()},
+        "accuracy_by_kind": {kind: _mean(values.all(axis=1)) for kind, values in kinds.items()},
+    }
+
+
+def _mean(values: ArrayLike) -> float | None:
+    return float(np.asarray(values, np.float64).mean()) if np.size(values) else None
+
+
+def _with_other_images(items: Sequence[HardNegatives]) -> list[HardNegatives]:
+    """Every image's captions with the next image."""
+    names = sorted({item.image_id for item in items})
+    other = dict(zip(names, [*names[1:], *names[:1]], strict=True))
+    return [HardNegatives(other[item.image_id], item.caption, item.wrong, item.unseen) for item in items]
