@@ -7,14 +7,10 @@ import math
 import numpy as np
 import paddle
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from unimo.objectives import (
     circle_loss,
-    contrastive_loss,
     language_loss,
-    pairwise_contrastive_loss,
     region_classification_loss,
     regression_loss,
     token_log_probabilities,
@@ -38,43 +34,6 @@ def test_token_log_probabilities() -> None:
     logits = tensor([[0.0, math.log(3.0)], [0.0, 0.0]])
     found = token_log_probabilities(logits, paddle.to_tensor([1, 0])).numpy()
     np.testing.assert_allclose(found, np.log([0.75, 0.5]), rtol=1e-6)
-
-
-def test_contrastive_loss_sums_inside_the_logarithm() -> None:
-    scores = tensor([[2.0, 1.0, 0.0, 5.0]])
-    positives = paddle.to_tensor([[True, True, False, False]])
-    valid = paddle.to_tensor([[True, True, True, False]])
-    exp = np.exp([2.0, 1.0, 0.0])
-    expected = -math.log(exp[:2].sum() / exp.sum())
-    assert float(contrastive_loss(scores, positives, valid)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_temperature_sharpens() -> None:
-    scores, positives = tensor([[1.0, 0.0]]), paddle.to_tensor([[True, False]])
-    assert float(contrastive_loss(scores, positives, temperature=0.1)) == pytest.approx(
-        math.log(1 + math.exp(-10)), abs=1e-6
-    )
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(2, 5), st.integers(0, 1000), st.floats(-3, 3))
-def test_a_free_offset_of_each_image_is_seen_only_by_the_caption_side(size: int, seed: int, offset: float) -> None:
-    scores = np.random.default_rng(seed).standard_normal((size, size)).astype(np.float32)
-    moved = scores + offset * np.arange(size, dtype=np.float32)[:, None]
-    positives = paddle.to_tensor(np.eye(size, dtype=bool))
-    one_way = [float(pairwise_contrastive_loss(tensor(s), positives, "images")) for s in (scores, moved)]
-    assert one_way[0] == pytest.approx(one_way[1], abs=1e-4)
-    both = [float(pairwise_contrastive_loss(tensor(s), positives, "both")) for s in (scores, moved)]
-    if abs(offset) > 0.5:
-        assert both[0] != pytest.approx(both[1], abs=1e-4)
-
-
-def test_the_batch_denominator_holds_all_negatives() -> None:
-    scores = np.asarray([[1.0, 0.5], [0.0, 2.0]], np.float32)
-    positives = paddle.to_tensor(np.eye(2, dtype=bool))
-    negatives = np.exp([0.5, 0.0]).sum()
-    expected = np.mean([-math.log(math.exp(p) / (math.exp(p) + negatives)) for p in (1.0, 2.0)])
-    assert float(pairwise_contrastive_loss(tensor(scores), positives, "batch")) == pytest.approx(expected, rel=1e-5)
 
 
 def test_circle_loss_in_numpy() -> None:

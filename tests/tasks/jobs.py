@@ -41,7 +41,7 @@ def job(small: SmallWorld, task: str, output: Path, **changes: Any) -> dict[str,
             "texts": str(world / "texts_train.jsonl"),
             "images": str(world / "images_train.jsonl"),
             "shares": {"images": 1, "texts": 1, "pairs": 2},
-            "contrastive": {"num_images": 3, "start_step": 2},
+            "contrastive": {"num_pairs": 3, "start_step": 2, "in_batch": True, "dual_pairs": 4},
         }
         data["evaluate"] = {"test": str(world / "retrieval_test.jsonl")}
     elif task == "captioning":

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from unimo.data.examples import Example
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class CandidateIndex:
+    """The candidates of contrastive learning: which row's text and which row's image each is scored from."""
+
+    text_rows: Array  # [P, K] int64
+    image_rows: Array  # [P, K] int64
+    positives: Array  # [P, K] bool
+    valid: Array  # [P, K] bool, False for padding
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Batch:
     region_feature_targets: Array | None = None  # [M, F] float32
     region_class_targets: Array | None = None  # [M, C] float32
     labels: Array | None = None  # [B] int64 or float32, or [B, C] float32
-    groups: Array | None = None  # [B] int64, what belongs together (captions of one image, ...)
+    candidates: CandidateIndex | None = None
 
     @property
     def num_positions(self) -> int:
@@ -44,7 +55,7 @@ class Batch:
         return int((self.segment_ids > 0).sum())
 
 
-def collate(examples: Sequence[Example], pad_id: int, groups: Sequence[int] | None = None) -> Batch:
+def collate(examples: Sequence[Example], pad_id: int) -> Batch:
     """Pad examples to the longest text and the most regions among them; regions come first in every row."""
     num_regions = max(example.num_regions for example in examples)
     num_tokens = max(example.num_tokens for example in examples)
@@ -62,7 +73,6 @@ def collate(examples: Sequence[Example], pad_id: int, groups: Sequence[int] | No
         segment_ids=segment_ids,
         order_ids=order_ids,
         labels=None if labels[0] is None else np.asarray(labels),
-        groups=None if groups is None else np.asarray(groups, np.int64),
         **_text_arrays(examples, num_tokens, pad_id),
         **_region_arrays(examples, num_regions),
         **_token_targets(examples, length, num_regions),
@@ -70,13 +80,13 @@ def collate(examples: Sequence[Example], pad_id: int, groups: Sequence[int] | No
     )
 
 
-def _text_arrays(examples: Sequence[Example], num_tokens: int, pad_id: int) -> dict[str, Array]:
+def _text_arrays(examples: Sequence[Example], num_tokens: int, pad_id: int) -> dict[str, Any]:
     if num_tokens == 0:
         return {}
     names = {"input_ids": "token_ids", "position_ids": "position_ids"}
     if any(example.role_ids is not None for example in examples):
         names |= {"role_ids": "role_ids", "turn_ids": "turn_ids"}
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, field in names.items():
         padding = pad_id if field in ("token_ids", "position_ids") else 0
         arrays[name] = np.full((len(examples), num_tokens), padding, np.int64)
@@ -87,7 +97,7 @@ def _text_arrays(examples: Sequence[Example], num_tokens: int, pad_id: int) -> d
     return arrays
 
 
-def _region_arrays(examples: Sequence[Example], num_regions: int) -> dict[str, Array]:
+def _region_arrays(examples: Sequence[Example], num_regions: int) -> dict[str, Any]:
     if num_regions == 0:
         return {}
     feature_size = next(e.regions.features.shape[1] for e in examples if e.regions is not None)
@@ -100,7 +110,7 @@ def _region_arrays(examples: Sequence[Example], num_regions: int) -> dict[str, A
     return {"region_features": features, "region_locations": locations}
 
 
-def _token_targets(examples: Sequence[Example], length: int, num_regions: int) -> dict[str, Array]:
+def _token_targets(examples: Sequence[Example], length: int, num_regions: int) -> dict[str, Any]:
     rows, labels = [], []
     for row, example in enumerate(examples):
         if example.token_targets is not None:
@@ -111,7 +121,7 @@ def _token_targets(examples: Sequence[Example], length: int, num_regions: int) -
     return {"token_rows": np.concatenate(rows), "token_labels": np.concatenate(labels)}
 
 
-def _region_targets(examples: Sequence[Example], length: int) -> dict[str, Array]:
+def _region_targets(examples: Sequence[Example], length: int) -> dict[str, Any]:
     chosen = [(row, e.region_targets) for row, e in enumerate(examples) if e.region_targets is not None]
     if not chosen:
         return {}

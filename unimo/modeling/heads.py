@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import paddle
@@ -50,6 +51,23 @@ class MatchHead(nn.Layer):
     def forward(self, pooled_text: Tensor, pooled_image: Tensor) -> Tensor:
         """[B, D], [B, D] -> [B]."""
         return self.dense(self.dropout(pooled_text * pooled_image)).squeeze(-1)
+
+
+class CosineHead(nn.Layer):
+    """Score of an image and a text: cosine of their pooled vectors over a learned temperature.
+
+    The temperature starts at 0.07 and stays within [0.001, 0.5] (from UNIMO-2; UNIMO's own is not known).
+    """
+
+    def __init__(self, config: UnimoConfig, size: int) -> None:
+        super().__init__()
+        start = nn.initializer.Constant(math.log(0.07))
+        self.log_temperature = self.create_parameter([1], default_initializer=start)
+
+    def forward(self, pooled_text: Tensor, pooled_image: Tensor) -> Tensor:
+        """[..., D], [..., D] -> [...]."""
+        cosine = F.cosine_similarity(pooled_text, pooled_image, axis=-1)
+        return cosine / paddle.exp(paddle.clip(self.log_temperature, math.log(0.001), math.log(0.5)))
 
 
 class RegionHead(nn.Layer):
@@ -111,6 +129,8 @@ HEADS: Mapping[str, Callable[[UnimoConfig, int], nn.Layer]] = {
     "image_pooler": Pooler,
     "masked_language": MaskedLanguageHead,
     "match": MatchHead,
+    "cosine": CosineHead,
+    "dual": CosineHead,
     "regions": RegionHead,
     "classifier": ClassificationHead,
     "entailment": EntailmentHead,

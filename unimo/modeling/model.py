@@ -83,7 +83,11 @@ class UnimoModel(nn.Layer):
 
     def match(self, hidden: Tensor, inputs: ModelInputs) -> Tensor:
         """Score of each row's image and text: [B, L, D] -> [B]."""
-        return self.heads["match"](self.pool_text(hidden, inputs), self.pool_image(hidden))
+        return self.score(self.pool_text(hidden, inputs), self.pool_image(hidden))
+
+    def score(self, pooled_text: Tensor, pooled_image: Tensor) -> Tensor:
+        """Score of texts with images by the head that the model has, matching or cosine: [N, D], [N, D] -> [N]."""
+        return self.heads["match" if "match" in self.head_sizes else "cosine"](pooled_text, pooled_image)
 
     def language_logits(self, rows: Tensor) -> Tensor:
         """[N, D] gathered states -> [N, V] logits."""

@@ -1,7 +1,7 @@
 """Losses: pure functions of logits or scores and targets, each a float32 scalar."""
 
 from unimo.objectives.classification import classification_loss, regression_loss
-from unimo.objectives.contrastive import contrastive_loss, pairwise_contrastive_loss
+from unimo.objectives.contrastive import contrastive_loss, two_way_loss
 from unimo.objectives.language import language_loss, token_log_probabilities
 from unimo.objectives.ranking import circle_loss
 from unimo.objectives.regions import region_classification_loss, region_regression_loss
@@ -11,9 +11,9 @@ __all__ = [
     "classification_loss",
     "contrastive_loss",
     "language_loss",
-    "pairwise_contrastive_loss",
     "region_classification_loss",
     "region_regression_loss",
     "regression_loss",
     "token_log_probabilities",
+    "two_way_loss",
 ]

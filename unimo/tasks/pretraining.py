@@ -26,12 +26,10 @@ from unimo.errors import InputError
 from unimo.modeling import UnimoModel, gather_rows
 from unimo.objectives import (
     language_loss,
-    pairwise_contrastive_loss,
     region_classification_loss,
     region_regression_loss,
 )
-from unimo.objectives.contrastive import Denominator
-from unimo.tasks.pair_scoring import all_pairs, pair_batch
+from unimo.tasks.contrastive_learning import CandidateSampler, ContrastiveOptions, candidates_loss, dual_loss
 from unimo.tasks.retrieval import rankings, read_caption_records, retrieval_scores, score_records
 from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TrainingStream, model_inputs
 
@@ -66,22 +64,8 @@ class LossWeights:
     contrastive: float = 1.0
     """Cross-modal contrastive learning."""
 
-
-@dataclass(frozen=True)
-class ContrastiveOptions:
-    """Cross-modal contrastive learning, equation (1), with the other captions of the batch as negatives."""
-
-    num_images: int = 8
-    """Images of a step whose pairs with all captions of these images are encoded jointly; 0 switches it off."""
-
-    start_step: int = 0
-    """First step with this loss; from scratch it stays at chance until captions can be read."""
-
-    temperature: float = 1.0
-    """tau (not in the paper; 1 is natural for a learned matching head)."""
-
-    denominator: Denominator = "both"
-    """What the denominator sums over: the captions of one `images`, `both` directions, or the whole `batch`."""
+    dual: float = 1.0
+    """Images and texts encoded alone (ours)."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +124,8 @@ class Pretraining(Task):
         """Everything that pre-training learns; heads of a modality that is not there are left out."""
         heads = {"text_pooler": 0, "masked_language": 0}
         if self.context.images is not None:
-            heads |= {"image_pooler": 0, "match": 0, "regions": 0}
+            heads |= {"image_pooler": 0, self.options.contrastive.score: 0, "regions": 0}
+            heads |= {"dual": 0} if self.options.contrastive.dual_pairs else {}
         return heads
 
     def streams(self) -> list[TrainingStream]:
@@ -157,7 +142,10 @@ class Pretraining(Task):
         report: Report = {}
         for name, batch in batches.items():
             if name == "contrastive":
-                losses["contrastive"], report["contrastive_accuracy"] = self._contrastive_loss(model, batch)
+                loss, report["contrastive_accuracy"] = candidates_loss(model, batch, self.options.contrastive)
+                losses["contrastive"] = self.options.loss_weights.contrastive * loss
+            elif name == "dual":
+                losses["dual"] = self.options.loss_weights.dual * dual_loss(model, batch)
             else:
                 losses |= self._masked_losses(model, name, batch)
         return losses, report
@@ -186,16 +174,6 @@ class Pretraining(Task):
                 class_targets = paddle.to_tensor(batch.region_class_targets)
                 losses["region_classes"] = weights.region_classes * region_classification_loss(classes, class_targets)
         return losses
-
-    def _contrastive_loss(self, model: UnimoModel, batch: Batch) -> tuple[paddle.Tensor, float]:
-        assert batch.groups is not None
-        inputs, options = model_inputs(batch), self.options.contrastive
-        size = round(len(batch.groups) ** 0.5)
-        scores = model.match(model(inputs), inputs).reshape([size, size])
-        positives = paddle.to_tensor(batch.groups.reshape(size, size) > 0)
-        loss = pairwise_contrastive_loss(scores, positives, options.denominator, options.temperature)
-        first = paddle.take_along_axis(positives.astype("int32"), paddle.argmax(scores, -1, keepdim=True), axis=-1)
-        return self.options.loss_weights.contrastive * loss, float(paddle.mean(first.astype("float32")))
 
     def _texts(self) -> TrainingStream:
         records = read_texts(self.options.texts)
@@ -234,6 +212,7 @@ class Pretraining(Task):
     def _pairs(self) -> TrainingStream:
         records = read_caption_records(self.context, self.options.pairs)
         images = self.context.require_images()
+        sampler = CandidateSampler(self.context, self.options.contrastive, records)
         pairs = [(record, caption) for record in records for caption in record.captions]
         token_ids = self._encode([caption for _, caption in pairs])
         num_regions = dict(
@@ -254,24 +233,11 @@ class Pretraining(Task):
                     text = self._language_example(record.record_id, caption, token_ids[index], generate, rng)
                     examples.append(with_regions(text, regions))
             batches = {f"paired_{self._language_name(generate)}": collate(examples, self.context.vocabulary.pad_id)}
-            if self.options.contrastive.num_images and step >= self.options.contrastive.start_step:
-                chosen = [(pairs[index][0].image_id, token_ids[index]) for index in indices]
-                batches["contrastive"] = self._contrastive_batch(chosen)
+            if step >= self.options.contrastive.start_step:
+                batches |= sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
             return batches
 
         return TrainingStream("pairs", lengths, make_batch, self.options.shares.pairs)
-
-    def _contrastive_batch(self, chosen: Sequence[tuple[str, Sequence[int]]]) -> Batch:
-        """Every image of the first few pairs against every caption of them; ``groups`` marks the true pairs."""
-        few: dict[str, Sequence[int]] = {}
-        for image_id, ids in chosen:
-            if len(few) < self.options.contrastive.num_images:
-                few.setdefault(image_id, ids)
-        images = self.context.require_images()
-        texts = [text_example("", [ids], self.context.vocabulary, 512) for ids in few.values()]
-        image_index, text_index = all_pairs(len(few), len(few))
-        batch = pair_batch([images[i] for i in few], texts, image_index, text_index, self.context.vocabulary.pad_id)
-        return Batch(**{**vars(batch), "groups": (image_index == text_index).astype(np.int64)})
 
     def _language_example(
         self, record_id: str, text: str, ids: Sequence[int], generate: bool, rng: np.random.Generator

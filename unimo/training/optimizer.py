@@ -14,14 +14,14 @@ from unimo.errors import InputError
 
 
 def decays(name: str) -> bool:
-    """Whether a parameter is decayed: no layer normalisation, no bias.
+    """Whether a parameter is decayed: no layer normalisation, no bias, no temperature.
 
     The biases of the visual entailment head are decayed, as the original's rule by name has it (their names there
     end in `_b_0` and `_b_1`, not `_b` or `.b_0`).
     """
     if name.startswith("heads.entailment."):
         return True
-    return not (name.endswith("bias") or "norm." in name)
+    return not (name.endswith(("bias", "temperature")) or "norm." in name)
 
 
 def clip_gradients(parameters: Sequence[Tensor], max_norm: float) -> Tensor:

@@ -1,0 +1,196 @@
+"""Cross-modal contrastive learning (CMCL, paper section 3.1 and equation 1): which candidates, and their losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import paddle
+
+from unimo.data.batch import Batch
+from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch
+from unimo.data.records import CaptionRecord
+from unimo.modeling import UnimoModel
+from unimo.objectives import contrastive_loss, two_way_loss
+from unimo.objectives.contrastive import Denominator
+from unimo.training.task import TaskContext, model_inputs
+
+
+@dataclass(frozen=True)
+class CandidateCounts:
+    """Candidates of each kind that a step draws for a pair, at most.
+
+    The paper's lists hold 3 positives, 100 negatives, 100 images and 100 texts (from memory, high confidence); how many
+    of them a step takes is not known.
+    """
+
+    positives: int = 1
+    """Sentence-level positives: the caption said otherwise; encoded with the image."""
+
+    rewrites: int = 5
+    """Hard negatives with an object, attribute or relation replaced; encoded with the image."""
+
+    similar: int = 1
+    """Hard negatives that are captions of other images, most similar by TF-IDF; encoded with the image."""
+
+    random: int = 0
+    """Negatives that are any captions of other images (ours; what rewriting is compared with)."""
+
+    images: int = 1
+    """Retrieved images, positives, encoded alone."""
+
+    texts: int = 1
+    """Retrieved texts, positives, encoded alone."""
+
+
+@dataclass(frozen=True)
+class ContrastiveOptions:
+    """Cross-modal contrastive learning."""
+
+    num_pairs: int = 8
+    """Pairs of a step that it is computed for, of different images; 0 switches it off."""
+
+    start_step: int = 0
+    """First step with this loss; from scratch it stays at chance until captions can be read."""
+
+    augmented: str = ""
+    """Folder that `unimo augment` wrote: rewritten captions, retrieved images and texts. Empty: positives are the
+    image's other captions, and negatives those of other images."""
+
+    counts: CandidateCounts = field(default_factory=CandidateCounts)
+    """Candidates of each kind."""
+
+    in_batch: bool = False
+    """Let every image of a step read every other pair's caption too, as negatives of both (ours; the paper has no
+    link between examples)."""
+
+    score: Literal["match", "cosine"] = "match"
+    """d(V, W): the released matching head, or cosine with a learned temperature (not told in the paper; the released
+    config's `fusion_method: mul` speaks for the head)."""
+
+    temperature: float = 1.0
+    """tau of the matching head's scores (not in the paper; 1 is natural for a learned head)."""
+
+    denominator: Denominator = "pair"
+    """`pair` is the equation; `batch` sums over the negatives of all pairs of the step (ours)."""
+
+    dual_pairs: int = 0
+    """Pairs of a step whose images and texts are also encoded alone and told apart by cosine, which two-stage
+    retrieval uses (ours); 0 switches it off."""
+
+
+class CaptionCandidates(Protocol):
+    """What the corpus job found for one caption of one image."""
+
+    positives: Sequence[str]
+    rewrites: Sequence[str]
+    similar: Sequence[str]
+    image_ids: Sequence[str]
+    texts: Sequence[str]
+
+
+class CandidateSource(Protocol):
+    """Candidates by image and caption."""
+
+    def candidates(self, image_id: str, caption: str) -> CaptionCandidates:
+        """What was found; KeyError where the job never saw the caption."""
+
+
+class CandidateSampler:
+    """Draws the candidates of a step's pairs."""
+
+    def __init__(
+        self,
+        context: TaskContext,
+        options: ContrastiveOptions,
+        records: Sequence[CaptionRecord],
+        source: CandidateSource | None = None,
+    ) -> None:
+        self.context, self.options, self.source = context, options, source
+        self._records = records
+        self._captions = [(number, text) for number, record in enumerate(records) for text in record.captions]
+        self._numbers = {record.image_id: number for number, record in enumerate(records)}
+
+    def batches(self, chosen: Sequence[tuple[CaptionRecord, str]], rng: np.random.Generator) -> dict[str, Batch]:
+        """The contrastive batches of a step, from the first pairs of ``chosen`` that are of different images."""
+        distinct = {record.image_id: (record, caption) for record, caption in reversed(chosen)}
+        firsts = list({record.image_id: distinct[record.image_id] for record, _ in chosen}.values())
+        vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
+        batches = {}
+        if pairs := [self._candidates(*pair, rng) for pair in firsts[: self.options.num_pairs]]:
+            batches["contrastive"] = contrastive_batch(pairs, vocabulary, limit, self.options.in_batch)
+        if dual := firsts[: self.options.dual_pairs]:
+            images = self.context.require_images()
+            texts = self._encode([caption for _, caption in dual])
+            alone = [(images[record.image_id], ids) for (record, _), ids in zip(dual, texts, strict=True)]
+            batches["dual"] = apart_batch(alone, vocabulary, limit)
+        return batches
+
+    def _candidates(self, record: CaptionRecord, caption: str, rng: np.random.Generator) -> PairCandidates:
+        counts, images = self.options.counts, self.context.require_images()
+        texts = self._random_texts(record, counts.random, rng)
+        if self.source is None:
+            others = [each for each in record.captions if each != caption]
+            positives, image_ids, retrieved = _draw(others, counts.positives, rng), [], []
+        else:
+            found = self.source.candidates(record.image_id, caption)
+            positives = _draw(found.positives, counts.positives, rng)
+            texts += _draw(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
+            image_ids, retrieved = _draw(found.image_ids, counts.images, rng), _draw(found.texts, counts.texts, rng)
+        encoded = self._encode([caption, *positives, *texts, *retrieved])
+        first_text = 1 + len(positives)
+        first_retrieved = first_text + len(texts)
+        return PairCandidates(
+            images[record.image_id],
+            encoded[0],
+            encoded[1:first_text],
+            encoded[first_text:first_retrieved],
+            [images[image_id] for image_id in image_ids],
+            encoded[first_retrieved:],
+        )
+
+    def _random_texts(self, record: CaptionRecord, count: int, rng: np.random.Generator) -> list[str]:
+        """Captions of other images, none of which the record's captions are known to be true of."""
+        own = {self._numbers.get(image_id) for image_id in (record.image_id, *record.also_true)}
+        found: list[str] = []
+        while len(found) < count and len(own) < len(self._records):
+            number, text = self._captions[int(rng.integers(len(self._captions)))]
+            if number not in own:
+                found.append(text)
+        return found
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return self.context.tokenizer.encode_batch(list(texts))
+
+
+def candidates_loss(model: UnimoModel, batch: Batch, options: ContrastiveOptions) -> tuple[paddle.Tensor, float]:
+    """Equation (1) over a batch of candidates, and how often a positive scores highest."""
+    index = batch.candidates
+    assert index is not None
+    inputs = model_inputs(batch)
+    hidden = model(inputs)
+    text = paddle.gather(model.pool_text(hidden, inputs), paddle.to_tensor(index.text_rows.reshape(-1)))
+    image = paddle.gather(model.pool_image(hidden), paddle.to_tensor(index.image_rows.reshape(-1)))
+    scores = model.score(text, image).reshape(index.positives.shape)
+    positives, valid = paddle.to_tensor(index.positives), paddle.to_tensor(index.valid)
+    temperature = options.temperature if options.score == "match" else 1.0
+    loss = contrastive_loss(scores, positives, valid, temperature, options.denominator)
+    best = np.where(index.valid, scores.numpy(), -np.inf).argmax(axis=1)
+    return loss, float(index.positives[np.arange(len(best)), best].mean())
+
+
+def dual_loss(model: UnimoModel, batch: Batch) -> paddle.Tensor:
+    """Images and texts encoded alone, told apart within the batch."""
+    inputs = model_inputs(batch)
+    hidden = model(inputs)
+    text, image = model.pool_text(hidden, inputs), model.pool_image(hidden)
+    return two_way_loss(model.heads["dual"](text.unsqueeze(0), image.unsqueeze(1)))
+
+
+def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+    """``count`` different values, or all where there are fewer."""
+    if len(values) <= count:
+        return list(values)
+    return [values[int(place)] for place in rng.choice(len(values), size=count, replace=False)]
