@@ -37,9 +37,9 @@ def job(small: SmallWorld, task: str, output: Path, **changes: Any) -> dict[str,
     }
     if task == "pretraining":
         values["options"] = {
-            "pairs": str(world / "captions_train.jsonl"),
-            "texts": str(world / "texts_train.jsonl"),
-            "images": str(world / "images_train.jsonl"),
+            "pairs": [str(world / "captions_train.jsonl")],
+            "texts": [str(world / "texts_train.jsonl")],
+            "images": [str(world / "images_train.jsonl")],
             "shares": {"images": 1, "texts": 1, "pairs": 2},
             "contrastive": {"num_pairs": 3, "start_step": 2, "in_batch": True, "dual_pairs": 4},
         }

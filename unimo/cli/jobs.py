@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,7 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
     folder = Path(job.output)
     if not resume and (folder / "metrics.jsonl").exists():
         raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
-    for split, path in job.data.evaluate.items():
-        if not Path(path).is_file():
-            raise InputError(f"data.evaluate.{split}: {path}: no such file")
+    check_splits(job)
     assembly = assemble(job, options)
     trainer = Trainer(job, assembly.task, assembly.model)  # reads the training data; nothing is written before
     with atomic_write(folder / CONFIG_NAME) as stream:
@@ -49,6 +47,28 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
     companions = {CONFIG_NAME: folder / CONFIG_NAME, **assembly.write_companions(folder / "companions")}
     write_json(folder / "environment.json", describe_environment())
     return trainer.train(companions, resume)
+
+
+def rehearse_training(job: JobConfig, options: Any) -> Iterator[str]:
+    """What a job would cost, from a few real steps: lines to print."""
+    from unimo.tasks.assembly import assemble
+    from unimo.training.rehearsal import rehearse, report_lines
+
+    check_splits(job)
+    assembly = assemble(job, options)
+    costs = rehearse(job, assembly.task, assembly.model)
+    yield from report_lines(job, assembly.model, costs)
+
+
+def check_splits(job: JobConfig) -> None:
+    """Refuse a job whose evaluation files are not there, before anything is trained.
+
+    Raises:
+        InputError: naming the split.
+    """
+    for split, path in job.data.evaluate.items():
+        if not Path(path).is_file():
+            raise InputError(f"data.evaluate.{split}: {path}: no such file")
 
 
 def job_help(argv: Sequence[str]) -> str:

@@ -25,12 +25,20 @@ class Arguments:
     resume: bool = False
     """Go on from the latest checkpoint of the run folder, if there is one."""
 
+    dry_run: bool = False
+    """Only read all data, make a few steps of every kind, and print what a step costs and how long the run would take;
+    nothing is written."""
+
 
 def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Train, and print the report."""
-    from unimo.cli.jobs import load_job, run_training
+    from unimo.cli.jobs import load_job, rehearse_training, run_training
 
     job, options = load_job(arguments.config, job_argv)
+    if arguments.dry_run:
+        for line in rehearse_training(job, options):
+            print(line)
+        return 0
     report = run_training(job, options, arguments.resume)
     for split, metrics in report["splits"].items():
         values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)

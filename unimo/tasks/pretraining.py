@@ -72,14 +72,14 @@ class LossWeights:
 class PretrainingOptions:
     """Corpora, mixture and objectives."""
 
-    pairs: str = ""
-    """Images with captions (JSON lines); empty leaves the stream out."""
+    pairs: tuple[str, ...] = ()
+    """Files of images with captions (JSON lines, or COCO's annotations); none leaves the stream out."""
 
-    texts: str = ""
-    """Texts (JSON lines or one a line); empty leaves the stream out."""
+    texts: tuple[str, ...] = ()
+    """Files of texts (JSON lines, or one text a line); none leaves the stream out."""
 
-    images: str = ""
-    """Images without text (JSON lines); empty leaves the stream out."""
+    images: tuple[str, ...] = ()
+    """Files of images without text (JSON lines); none leaves the stream out."""
 
     shares: StreamShares = field(default_factory=StreamShares)
     """Mixture of the three streams."""
@@ -176,7 +176,7 @@ class Pretraining(Task):
         return losses
 
     def _texts(self) -> TrainingStream:
-        records = read_texts(self.options.texts)
+        records = [record for path in self.options.texts for record in read_texts(path)]
         token_ids = self._encode([record.text for record in records])
         vocabulary = self.context.vocabulary
 
@@ -193,9 +193,9 @@ class Pretraining(Task):
         return TrainingStream("texts", [len(ids) + 4 for ids in token_ids], make_batch, self.options.shares.texts)
 
     def _images(self) -> TrainingStream:
-        records = read_images(self.options.images)
         images = self.context.require_images()
-        images.check((record.image_id for record in records), self.options.images)
+        records = [record for path in self.options.images for record in read_images(path)]
+        images.check((record.image_id for record in records), ", ".join(self.options.images))
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [
@@ -210,7 +210,7 @@ class Pretraining(Task):
         return TrainingStream("images", lengths, make_batch, self.options.shares.images)
 
     def _pairs(self) -> TrainingStream:
-        records = read_caption_records(self.context, self.options.pairs)
+        records = [record for path in self.options.pairs for record in read_caption_records(self.context, path)]
         images = self.context.require_images()
         sampler = CandidateSampler(self.context, self.options.contrastive, records)
         pairs = [(record, caption) for record in records for caption in record.captions]
