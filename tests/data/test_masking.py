@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from unimo.data.masking import (
     Fragments,
     SpanMasking,
+    choose_node,
     choose_regions,
     choose_spans,
     corrupt_tokens,
@@ -117,3 +119,31 @@ def test_regions_that_would_leak_an_anchor_are_masked_too(count: int, seed: int)
     if anchors.any():
         expected = anchors | (overlaps(boxes)[anchors] > 0.3).any(axis=0)
         assert set(chosen.tolist()) == set(np.flatnonzero(expected).tolist())
+
+
+@dataclass(frozen=True)
+class Node:
+    kind: str
+    start: int
+    end: int
+
+
+TEXT = "a red circle to the left of it"
+NODES = [Node("attribute", 2, 5), Node("object", 6, 12), Node("relation", 13, 27)]
+OFFSETS = np.asarray([[0, 1], [1, 5], [5, 12], [12, 15], [15, 19], [19, 24], [24, 27], [27, 30]])
+
+
+def test_a_scene_graph_node_is_hidden_whole_and_alone() -> None:
+    expected = {(1,), (2,), (3, 4, 5, 6)}
+    found = {tuple(choose_node(NODES, OFFSETS, np.random.default_rng(seed)).tolist()) for seed in range(40)}
+    assert found == expected
+
+
+def test_kinds_of_nodes_are_drawn_equally_often_however_many_there_are() -> None:
+    nodes = [Node("object", 6, 12)] * 5 + [Node("relation", 13, 27)]
+    drawn = [len(choose_node(nodes, OFFSETS, np.random.default_rng(seed))) for seed in range(600)]
+    assert np.mean(np.asarray(drawn) == 4) == pytest.approx(0.5, abs=0.06)
+
+
+def test_a_node_beyond_the_cut_hides_nothing() -> None:
+    assert len(choose_node([Node("object", 40, 45)], OFFSETS, np.random.default_rng(0))) == 0

@@ -105,11 +105,17 @@ def masked_language_example(
     example: Example, unit_starts: Array, vocabulary: Vocabulary, settings: SpanMasking, rng: np.random.Generator
 ) -> Example:
     """Hide spans of a ``[CLS] text [SEP]`` example and ask for them. ``unit_starts`` [T - 2] is of the text alone."""
-    assert example.token_ids is not None
     maskable = np.ones(example.num_tokens, dtype=bool)
     maskable[[0, -1]] = False
     starts = np.concatenate([[True], unit_starts[: example.num_tokens - 2], [True]])
-    positions = choose_spans(starts, maskable, settings, rng)
+    return hide_tokens(example, choose_spans(starts, maskable, settings, rng), vocabulary, settings, rng)
+
+
+def hide_tokens(
+    example: Example, positions: Array, vocabulary: Vocabulary, settings: SpanMasking, rng: np.random.Generator
+) -> Example:
+    """The example with the tokens at ``positions`` hidden, and asked for."""
+    assert example.token_ids is not None
     corrupted = corrupt_tokens(example.token_ids, positions, settings, vocabulary.mask_id, vocabulary.size, rng)
     return replace(example, token_ids=corrupted, token_targets=TokenTargets(positions, example.token_ids[positions]))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -103,6 +104,32 @@ def choose_spans(unit_starts: Array, maskable: Array, settings: SpanMasking, rng
                 remaining -= 1
             position += 1
     return np.flatnonzero(chosen)
+
+
+class SceneNode(Protocol):
+    """A node of a caption's scene graph: its kind (object, attribute, relation) and the characters that say it."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def choose_node(nodes: Sequence[SceneNode], offsets: Array, rng: np.random.Generator) -> Array:
+    """Token positions of one scene-graph node, sorted: a kind is drawn among those there, then a node of it.
+
+    What surrounds the node stays visible, so a relation is asked for with both of its objects in sight. Empty where
+    no token lies in the node drawn (beyond a cut).
+
+    Args:
+        nodes: at least one.
+        offsets: [T, 2] characters that each token covers.
+        rng: source of randomness.
+    """
+    kinds = sorted({node.kind for node in nodes})
+    kind = kinds[int(rng.integers(len(kinds)))]
+    alike = [node for node in nodes if node.kind == kind]
+    node = alike[int(rng.integers(len(alike)))]
+    return np.flatnonzero((offsets[:, 0] < node.end) & (offsets[:, 1] > node.start))
 
 
 def corrupt_tokens(

@@ -11,6 +11,7 @@ import paddle
 
 from unimo.data.batch import Batch
 from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch
+from unimo.data.masking import SceneNode
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
 from unimo.objectives import contrastive_loss, two_way_loss
@@ -92,10 +93,13 @@ class CaptionCandidates(Protocol):
 
 
 class CandidateSource(Protocol):
-    """Candidates by image and caption."""
+    """What the corpus job found, by image and caption; KeyError where it never saw the caption."""
 
     def candidates(self, image_id: str, caption: str) -> CaptionCandidates:
-        """What was found; KeyError where the job never saw the caption."""
+        """Rewritten captions, retrieved images and texts."""
+
+    def nodes(self, image_id: str, caption: str) -> Sequence[SceneNode]:
+        """The caption's scene graph."""
 
 
 class CandidateSampler:
@@ -127,6 +131,10 @@ class CandidateSampler:
             alone = [(images[record.image_id], ids) for (record, _), ids in zip(dual, texts, strict=True)]
             batches["dual"] = apart_batch(alone, vocabulary, limit)
         return batches
+
+    def nodes(self, record: CaptionRecord, caption: str) -> Sequence[SceneNode]:
+        """The scene graph of a caption; empty where no corpus job ran."""
+        return () if self.source is None else self.source.nodes(record.image_id, caption)
 
     def _candidates(self, record: CaptionRecord, caption: str, rng: np.random.Generator) -> PairCandidates:
         counts, images = self.options.counts, self.context.require_images()
