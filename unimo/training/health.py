@@ -63,7 +63,9 @@ class Heartbeat:
         self._last = 0.0
         if self.path is not None:
             # the file's first time counts as no sign of life: reading data may take long
-            write_json(self.path, {"pid": os.getpid(), "started": process_start(os.getpid()), "rank": rank})
+            log = Path(os.environ.get("PADDLE_LOG_DIR", "")) / f"workerlog.{os.environ.get('PADDLE_LOCAL_RANK', '0')}"
+            started = process_start(os.getpid())
+            write_json(self.path, {"rank": rank, "pid": os.getpid(), "started": started, "log": str(log)})
             os.utime(self.path, (0, 0))
 
     def beat(self) -> None:
