@@ -35,7 +35,8 @@ def test_train_leaves_a_whole_run_folder(small_world: SmallWorld, tmp_path: Path
     events = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     assert [event["step"] for event in events if event["split"] == "train"] == [2, 4, 6]
     assert {"config.yaml", "environment.json", "checkpoints", "predictions"} <= {p.name for p in output.iterdir()}
-    assert sorted(p.name for p in (output / "checkpoints").iterdir()) == ["best", "step-00000004", "step-00000006"]
+    kept = sorted(p.name for p in (output / "checkpoints").iterdir())
+    assert kept == ["best", "latest", "step-00000004", "step-00000006"]
     assert (output / "predictions" / f"{split}.jsonl").read_text().strip()
 
 

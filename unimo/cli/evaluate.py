@@ -35,7 +35,8 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     from unimo.errors import InputError
     from unimo.files import write_json
     from unimo.tasks.assembly import load_for_inference
-    from unimo.training.trainer import evaluate, write_predictions
+    from unimo.training.evaluation import evaluate
+    from unimo.training.reporting import write_predictions
 
     job, options = load_job(arguments.config or (arguments.checkpoint / CONFIG_NAME,), job_argv)
     if not job.data.evaluate:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unimo.config import describe_parts, dump_config, load_config, read_yaml
 from unimo.config.job import JobConfig
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
+
+if TYPE_CHECKING:
+    from unimo.training.distributed import ProcessGroup
+    from unimo.training.health import Heartbeat
 
 CONFIG_NAME = "config.yaml"
 """The resolved job, in its run folder and in every checkpoint."""
@@ -31,21 +35,38 @@ def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig
 
 
 def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
-    """Train a job in its run folder, and describe the run beside it; returns the report."""
+    """Train a job in its run folder, and describe the run beside it; returns the report.
+
+    Of several processes the first writes; all return the same report.
+    """
+    from unimo.training.distributed import launched_rank, start_processes
+    from unimo.training.health import Heartbeat, watched
+
+    folder = Path(job.output)
+    heartbeat = Heartbeat(launched_rank())
+    with watched(heartbeat):
+        if launched_rank() == 0 and not resume and (folder / "metrics.jsonl").exists():
+            raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
+        check_splits(job)
+        processes = start_processes(job.distributed.sharding_stage)
+        return _train(job, options, resume, processes, heartbeat)
+
+
+def _train(job: JobConfig, options: Any, resume: bool, processes: ProcessGroup, heartbeat: Heartbeat) -> dict[str, Any]:
     from unimo.runtime.environment import describe_environment
     from unimo.tasks.assembly import assemble
     from unimo.training.trainer import Trainer
 
     folder = Path(job.output)
-    if not resume and (folder / "metrics.jsonl").exists():
-        raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
-    check_splits(job)
-    assembly = assemble(job, options)
-    trainer = Trainer(job, assembly.task, assembly.model)  # reads the training data; nothing is written before
-    with atomic_write(folder / CONFIG_NAME) as stream:
-        stream.write(dump_config({"": job, "options": options}))
-    companions = {CONFIG_NAME: folder / CONFIG_NAME, **assembly.write_companions(folder / "companions")}
-    write_json(folder / "environment.json", describe_environment())
+    assembly = assemble(job, options, processes)
+    # reads the training data; nothing is written before
+    trainer = Trainer(job, assembly.task, assembly.model, processes, heartbeat)
+    companions = {}
+    if processes.is_first:
+        with atomic_write(folder / CONFIG_NAME) as stream:
+            stream.write(dump_config({"": job, "options": options}))
+        companions = {CONFIG_NAME: folder / CONFIG_NAME, **assembly.write_companions(folder / "companions")}
+        write_json(folder / "environment.json", describe_environment())
     return trainer.train(companions, resume)
 
 

@@ -3,13 +3,21 @@
 Example::
 
     python -m unimo train --config model_configs/finetune/sst2.yaml --optimizer.learning_rate 1e-4
+    python -m unimo train --config model_configs/pretrain/base.yaml --devices 8 --max_restarts 20
+
+The exit status is 0 for a finished run, 75 for one that got SIGTERM and saved, 2 for a mistake in what was given, and 1
+where a process failed and no restart was left.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from unimo.errors import InputError
 
 SUMMARY = "train a model: pre-training and fine-tuning alike, as the yaml says"
 JOB = True
@@ -23,7 +31,22 @@ class Arguments:
     """Yaml files of the job; later ones win."""
 
     resume: bool = False
-    """Go on from the latest checkpoint of the run folder, if there is one."""
+    """Go on from the latest whole checkpoint of the run folder, if there is one."""
+
+    devices: int = 1
+    """Processes on this machine: one a GPU, or so many on the CPU. The result does not depend on it."""
+
+    max_restarts: int = 0
+    """How often the job is started again from its latest checkpoint when a process dies or hangs."""
+
+    nodes: int = 1
+    """Machines; the same command is started on each, over a run folder that all of them see."""
+
+    master: str = ""
+    """`HOST:PORT` of the first machine, where nodes is above 1."""
+
+    node_rank: int = -1
+    """This machine's number; -1 lets the master count."""
 
     dry_run: bool = False
     """Only read all data, make a few steps of every kind, and print what a step costs and how long the run would take;
@@ -32,6 +55,10 @@ class Arguments:
 
 def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Train, and print the report."""
+    from unimo.training.health import EXIT_PREEMPTED, Preempted
+
+    if is_launcher(arguments):
+        return supervise(arguments, job_argv)
     from unimo.cli.jobs import load_job, rehearse_training, run_training
 
     job, options = load_job(arguments.config, job_argv)
@@ -39,12 +66,65 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
         for line in rehearse_training(job, options):
             print(line)
         return 0
-    report = run_training(job, options, arguments.resume)
+    try:
+        report = run_training(job, options, arguments.resume)
+    except Preempted:
+        print("unimo: stopped by SIGTERM; the run is saved, and the same command with --resume goes on")
+        return EXIT_PREEMPTED
+    if os.environ.get("PADDLE_TRAINER_ID", "0") != "0":
+        return 0
     for split, metrics in report["splits"].items():
         values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
         print(f"{split}: {values}")
     print(f"{job.output}: {report['steps']} steps in {report['seconds']:.0f} s, report.json written")
     return 0
+
+
+def is_launcher(arguments: Arguments) -> bool:
+    """Whether this process starts others, rather than being one of them or alone."""
+    if "PADDLE_TRAINER_ID" in os.environ:
+        return False
+    return arguments.devices > 1 or arguments.nodes > 1 or arguments.max_restarts > 0
+
+
+def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
+    """Start and watch the job's processes.
+
+    Raises:
+        InputError: flags that make no sense, or a config that names no run folder.
+    """
+    from unimo.config import read_yaml
+    from unimo.config.job import DistributedConfig
+    from unimo.training.supervisor import Plan, Supervisor
+
+    if arguments.devices < 1 or arguments.nodes < 1 or arguments.max_restarts < 0:
+        raise InputError("devices, nodes: at least 1; max_restarts: at least 0")
+    if arguments.nodes > 1 and ":" not in arguments.master:
+        raise InputError("master: HOST:PORT of the first machine is needed with several nodes")
+    values = read_yaml(arguments.config, job_argv)
+    if not isinstance(values.get("output"), str):
+        raise InputError(f"{arguments.config[0]}: no key `output`; it names the run folder")
+    folder = Path(values["output"])
+    if not arguments.resume and (folder / "metrics.jsonl").exists():
+        raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
+    distributed = values.get("distributed")
+    given = distributed.get("hang_seconds") if isinstance(distributed, dict) else None
+    # anything else is a mistake, of which the workers will tell
+    hang_seconds = float(given) if isinstance(given, (int, float)) else DistributedConfig.hang_seconds
+    folder.mkdir(parents=True, exist_ok=True)
+    worker = [sys.executable, "-m", "unimo", "train", "--config", *map(str, arguments.config), *job_argv]
+    plan = Plan(
+        worker,
+        folder,
+        arguments.devices,
+        arguments.nodes,
+        arguments.master,
+        arguments.node_rank,
+        arguments.max_restarts,
+        hang_seconds,
+        arguments.resume,
+    )
+    return Supervisor(plan).run()
 
 
 def job_help(argv: Sequence[str]) -> str:

@@ -118,14 +118,65 @@ class TrainingConfig:
     best_metric: str = ""
     """`split.metric` that decides which checkpoint is the best; empty takes the task's own on the first split."""
 
+    max_skipped_steps: int = 10
+    """A step whose loss or gradient is not finite is skipped and counted; after this many in a row the run stops, and
+    writes the ids of the batch's records to not_finite.json."""
+
     def __post_init__(self) -> None:
         """Refuse counts that cannot be."""
         if self.num_steps < 0 or self.num_epochs < 0:
             raise ValueError("num_steps and num_epochs: must not be negative")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay: {self.average_decay} is not in [0, 1)")
-        if self.gradient_accumulation_steps < 1 or self.log_every < 1 or self.keep_checkpoints < 1:
-            raise ValueError("gradient_accumulation_steps, log_every and keep_checkpoints: at least 1")
+        for name in ("gradient_accumulation_steps", "log_every", "keep_checkpoints", "max_skipped_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: {getattr(self, name)}, but at least 1 is needed")
+
+
+@dataclass(frozen=True)
+class DistributedConfig:
+    """How the processes of a job share the work. The global batch, and so the result, is the same for any number."""
+
+    sharding_stage: int = 0
+    """What is shared out among processes in place of being held by each: 0 nothing; 1 the optimizer's moments; 2 the
+    gradients besides; 3 the weights besides. 2 and 3 need GPUs, and were never run here."""
+
+    recompute: bool = False
+    """Compute each layer's activations again in the backward pass in place of keeping them: less memory, a third more
+    time."""
+
+    bucket_megabytes: int = 32
+    """Gradients are summed over processes in pieces of about this size."""
+
+    hang_seconds: float = 300.0
+    """A process that has finished no step and no evaluation batch for this long counts as hung, and its supervisor
+    starts the job again; longer than the longest step, checkpoint or computation of metrics."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing."""
+        if self.sharding_stage not in (0, 1, 2, 3):
+            raise ValueError(f"sharding_stage: {self.sharding_stage} is none of 0, 1, 2, 3")
+        if self.bucket_megabytes < 1 or self.hang_seconds <= 0:
+            raise ValueError("bucket_megabytes and hang_seconds: must be above 0")
+
+
+@dataclass(frozen=True)
+class PrecisionConfig:
+    """Numbers that the network is computed in; weights and moments are float32 in any case."""
+
+    compute: Literal["float32", "bfloat16", "float16"] = "float32"
+    """bfloat16 and float16 (with loss scaling) need a GPU, and were never run here."""
+
+    initial_loss_scale: float = 65536.0
+    """float16: factor of the loss before the backward pass, so that small gradients do not vanish."""
+
+    growth_interval: int = 2000
+    """float16: steps without overflow until the factor doubles."""
+
+    def __post_init__(self) -> None:
+        """Refuse scales that cannot be."""
+        if self.initial_loss_scale < 1 or self.growth_interval < 1:
+            raise ValueError("initial_loss_scale and growth_interval: at least 1")
 
 
 @dataclass(frozen=True)
@@ -155,3 +206,9 @@ class JobConfig:
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """Length of the run and what is kept."""
+
+    distributed: DistributedConfig = field(default_factory=DistributedConfig)
+    """How several processes share the work."""
+
+    precision: PrecisionConfig = field(default_factory=PrecisionConfig)
+    """Numbers that the network is computed in."""

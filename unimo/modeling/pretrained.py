@@ -45,12 +45,19 @@ class LoadReport:
 
 def write_model_files(model: Network, folder: Path) -> None:
     """Write config.json and model.safetensors into an existing folder."""
+    arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in model.state_dict().items()}
+    write_arrays(arrays, model.config, model.head_sizes, folder)
+
+
+def write_arrays(
+    arrays: Mapping[str, np.ndarray], config: UnimoConfig, head_sizes: Mapping[str, int], folder: Path
+) -> None:
+    """The same from arrays that no longer belong to a model."""
     from safetensors.numpy import save_file
 
-    arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in model.state_dict().items()}
-    save_file(arrays, folder / WEIGHTS_NAME)
-    config = dataclasses.asdict(model.config)
-    write_json(folder / CONFIG_NAME, {"format_version": FORMAT_VERSION, "heads": model.head_sizes, **config})
+    save_file(dict(arrays), folder / WEIGHTS_NAME)
+    values = dataclasses.asdict(config)
+    write_json(folder / CONFIG_NAME, {"format_version": FORMAT_VERSION, "heads": dict(head_sizes), **values})
 
 
 def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:

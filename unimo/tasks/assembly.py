@@ -22,6 +22,7 @@ from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
 from unimo.tasks import task_class
 from unimo.tokenization import UnimoTokenizer
+from unimo.training.distributed import ProcessGroup
 from unimo.training.task import Task, TaskContext
 
 TOKENIZER_NAME = "tokenizer.json"
@@ -47,11 +48,11 @@ class Assembly:
         return companions
 
 
-def assemble(job: JobConfig, options: Any) -> Assembly:
+def assemble(job: JobConfig, options: Any, processes: ProcessGroup | None = None) -> Assembly:
     """Build everything a training job needs; what does not fit together is an InputError naming the key."""
     tokenizer = load_tokenizer(job.tokenizer or job.init_from)
     images = ImageSource(job.data.regions, job.data.max_regions) if job.data.regions else None
-    context = TaskContext(job.data, tokenizer, images, job.training.seed)
+    context = TaskContext(job.data, tokenizer, images, job.training.seed, processes or ProcessGroup())
     task = task_class(job.task)(context, options)
     return Assembly(task, build_model(job, task))
 

@@ -117,6 +117,16 @@ class CandidateSampler:
         self._captions = [(number, text) for number, record in enumerate(records) for text in record.captions]
         self._numbers = {record.image_id: number for number, record in enumerate(records)}
 
+    @property
+    def num_rows(self) -> int:
+        """About how many sequences a step's batches hold."""
+        options, counts = self.options, self.options.counts
+        each = 1 + counts.positives + counts.random
+        if self.source is not None:
+            each += counts.rewrites + counts.similar + max(counts.images, counts.texts)
+        pairs = options.num_pairs * each
+        return pairs + (options.num_pairs * (options.num_pairs - 1) if options.in_batch else 0) + options.dual_pairs
+
     def batches(self, chosen: Sequence[tuple[CaptionRecord, str]], rng: np.random.Generator) -> dict[str, Batch]:
         """The contrastive batches of a step, from the first pairs of ``chosen`` that are of different images."""
         distinct = {record.image_id: (record, caption) for record, caption in reversed(chosen)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from unimo.modeling import ModelInputs, Perturbations, UnimoModel, gather_rows
 from unimo.objectives import language_loss
 from unimo.objectives.adversarial import View
 from unimo.tasks.downstream import DownstreamTask, causal_positions
-from unimo.training.task import model_inputs
+from unimo.training.task import StepBatch, model_inputs
 
 
 class GeneratingTask(DownstreamTask):
@@ -32,6 +32,10 @@ class GeneratingTask(DownstreamTask):
         rows = gather_rows(model(inputs, perturbations), paddle.to_tensor(batch.token_rows))
         logits = model.language_logits(rows)
         return View(language_loss(logits, paddle.to_tensor(batch.token_labels), self.options.label_smoothing), logits)
+
+    def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
+        """Every loss is a mean over target tokens."""
+        return {"": sum(0 if batch.token_rows is None else len(batch.token_rows) for batch in batches.values())}
 
     def perturbed_text(self, inputs: ModelInputs) -> paddle.Tensor:
         """The target; object tags and sources stay as they are (original release)."""
@@ -49,10 +53,14 @@ class GeneratingTask(DownstreamTask):
         budget = max(1, self.context.data.tokens_per_batch // settings.beam_size)
         first = target.first_positions
         opens_word = self.context.tokenizer.word_starts if settings.block_trigrams else None
-        for indices in sequential_batches(lengths, budget):
+
+        def search(indices: list[int]) -> list[list[Hypothesis]]:
             batch = collate([given[index] for index in indices], self.context.vocabulary.pad_id)
             begins = replace(target, first_positions=first[indices]) if first is not None else target
-            results = generate(model, model_inputs(batch), settings, begins, opens_word)
+            return generate(model, model_inputs(batch), settings, begins, opens_word)
+
+        batches = sequential_batches(lengths, budget)
+        for indices, results in zip(batches, self.context.processes.map(search, batches), strict=True):
             for index, hypotheses in zip(indices, results, strict=True):
                 found[index] = hypotheses
         return found
@@ -68,13 +76,15 @@ class GeneratingTask(DownstreamTask):
 
     def target_losses(self, model: UnimoModel, examples: Sequence[Example]) -> tuple[float, int]:
         """Sum of the targets' negative log-likelihoods in nats, and how many tokens they are."""
-        total, count = 0.0, 0
-        lengths = [example.num_regions + example.num_tokens for example in examples]
-        for indices in sequential_batches(lengths, self.context.data.tokens_per_batch):
+
+        def measure(indices: list[int]) -> tuple[float, int]:
             batch = collate([examples[index] for index in indices], self.context.vocabulary.pad_id)
             rows = gather_rows(model(model_inputs(batch)), paddle.to_tensor(batch.token_rows))
             labels = paddle.to_tensor(batch.token_labels)
             tokens = int(np.asarray(batch.token_labels).size)
-            total += float(language_loss(model.language_logits(rows), labels)) * tokens
-            count += tokens
-        return total, count
+            return float(language_loss(model.language_logits(rows), labels)) * tokens, tokens
+
+        lengths = [example.num_regions + example.num_tokens for example in examples]
+        batches = sequential_batches(lengths, self.context.data.tokens_per_batch)
+        measured = self.context.processes.map(measure, batches)
+        return sum(total for total, _ in measured), sum(count for _, count in measured)

@@ -14,6 +14,7 @@ from unimo.data.generation_examples import generation_example
 from unimo.data.sampling import sequential_batches
 from unimo.modeling import UnimoModel, gather_rows
 from unimo.objectives import token_log_probabilities
+from unimo.training.distributed import ProcessGroup
 from unimo.training.task import model_inputs
 
 Scorer = Literal["match", "likelihood"]
@@ -26,6 +27,7 @@ def score_matrix(
     scorer: Scorer,
     vocabulary: Vocabulary,
     tokens_per_batch: int,
+    processes: ProcessGroup | None = None,
 ) -> np.ndarray:
     """[I, W] scores, higher is a better match.
 
@@ -37,13 +39,23 @@ def score_matrix(
             image.
         vocabulary: special ids.
         tokens_per_batch: positions of one forward, padding included.
+        processes: among whom the blocks are shared out.
     """
     score = _match_scores if scorer == "match" else _likelihood_scores
     scores = np.zeros((len(images), len(texts)), np.float32)
     text_rows = [_text_row(ids, scorer, vocabulary) for ids in texts]
+
+    def compute(block: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        chosen_images, chosen_texts = [images[index] for index in block[0]], [text_rows[index] for index in block[1]]
+        pairs = all_pairs(len(chosen_images), len(chosen_texts))
+        return score(model, pair_batch(chosen_images, chosen_texts, *pairs, vocabulary.pad_id))
+
+    blocks = list(_pair_blocks(images, text_rows, tokens_per_batch))
     with paddle.no_grad():
-        for image_index, text_indices, batch in _pair_batches(images, text_rows, vocabulary.pad_id, tokens_per_batch):
-            scores[np.ix_(image_index, text_indices)] = score(model, batch).reshape(len(image_index), -1)
+        for (image_index, text_index), found in zip(
+            blocks, (processes or ProcessGroup()).map(compute, blocks), strict=True
+        ):
+            scores[np.ix_(image_index, text_index)] = found.reshape(len(image_index), -1)
     return scores
 
 
@@ -110,10 +122,10 @@ def _text_row(ids: Sequence[int], scorer: Scorer, vocabulary: Vocabulary) -> Exa
     return generation_example("", (), ids, vocabulary, end_id=vocabulary.sep_id, max_target_length=512)
 
 
-def _pair_batches(
-    images: Sequence[RegionInput], texts: Sequence[Example], pad_id: int, tokens_per_batch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, Batch]]:
-    """Blocks of images x texts of similar length that fit the budget."""
+def _pair_blocks(
+    images: Sequence[RegionInput], texts: Sequence[Example], tokens_per_batch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of images x texts of similar length that fit the budget, by their numbers."""
     image_order = np.argsort([len(image.features) for image in images], kind="stable")
     text_order = np.argsort([text.num_tokens for text in texts], kind="stable")
     text_block = min(64, len(texts))
@@ -123,14 +135,7 @@ def _pair_batches(
         longest_image = max(len(image.features) for image in images)
         image_block = max(1, tokens_per_batch // ((longest_text + longest_image) * len(chosen_texts)))
         for image_start in range(0, len(images), image_block):
-            chosen_images = image_order[image_start : image_start + image_block]
-            batch = pair_batch(
-                [images[index] for index in chosen_images],
-                [texts[index] for index in chosen_texts],
-                *all_pairs(len(chosen_images), len(chosen_texts)),
-                pad_id,
-            )
-            yield chosen_images, chosen_texts, batch
+            yield image_order[image_start : image_start + image_block], chosen_texts
 
 
 def _match_scores(model: UnimoModel, batch: Batch) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,6 +162,19 @@ class Pretraining(Task):
                 losses |= self._masked_losses(model, name, batch)
         return losses, report
 
+    def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
+        """Target tokens, masked regions, and the contrastive batches, which lie on one process."""
+        counts = {"region_features": 0, "region_classes": 0}
+        for name, batch in batches.items():
+            if name in ("contrastive", "dual"):
+                counts[name] = 1
+                continue
+            counts[name] = 0 if batch.token_rows is None else len(batch.token_rows)
+            regions = 0 if batch.region_rows is None else len(batch.region_rows)
+            counts["region_features"] += regions
+            counts["region_classes"] += regions if batch.region_class_targets is not None else 0
+        return counts
+
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Zero-shot retrieval over a caption file: by the matching head and by the caption's likelihood."""
         records = read_caption_records(self.context, path)
@@ -245,12 +258,18 @@ class Pretraining(Task):
                     nodes = sampler.nodes(record, caption) if self.options.scenegraph_mask_ratio else ()
                     text = self._language_example(record.record_id, caption, token_ids[index], generate, rng, nodes)
                     examples.append(with_regions(text, regions))
-            batches = {f"paired_{self._language_name(generate)}": collate(examples, self.context.vocabulary.pad_id)}
-            if step >= self.options.contrastive.start_step:
-                batches |= sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
-            return batches
+            return {f"paired_{self._language_name(generate)}": collate(examples, self.context.vocabulary.pad_id)}
 
-        return TrainingStream("pairs", lengths, make_batch, self.options.shares.pairs)
+        def joint_size(step: int) -> int:
+            return sampler.num_rows if step >= self.options.contrastive.start_step else 0
+
+        def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            if not joint_size(step):
+                return {}
+            return sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
+
+        share = self.options.shares.pairs
+        return TrainingStream("pairs", lengths, make_batch, share, make_joint=make_joint, joint_size=joint_size)
 
     def _source(self) -> CandidateSource | None:
         """What the corpus job wrote."""

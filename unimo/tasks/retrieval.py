@@ -202,7 +202,8 @@ def score_records(
     images = context.require_images()
     texts = context.tokenizer.encode_batch([caption for record in records for caption in record.captions])
     regions = [images[record.image_id] for record in records]
-    return score_matrix(model, regions, texts, scorer, context.vocabulary, context.data.tokens_per_batch)
+    budget = context.data.tokens_per_batch
+    return score_matrix(model, regions, texts, scorer, context.vocabulary, budget, context.processes)
 
 
 def true_pairs(records: Sequence[CaptionRecord]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,11 @@ class TextClassification(DownstreamTask):
         predicted = language_loss(model.language_logits(rows), paddle.to_tensor(batch.token_labels))
         losses = {self.loss_name: view.loss, "masked_language": self.options.masked_language_weight * predicted}
         return losses, self.report(view.logits, batch)
+
+    def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
+        """Rows, but hidden tokens for their prediction."""
+        hidden = sum(0 if batch.token_rows is None else len(batch.token_rows) for batch in batches.values())
+        return {**super().loss_counts(batches), "masked_language": hidden}
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Cross-entropy of the label."""

@@ -32,9 +32,14 @@ def outputs_of(context: TaskContext, examples: Sequence[Example], forward: Forwa
     """[N, C] outputs of ``forward`` for all examples, those of similar length in one batch."""
     rows: list[np.ndarray] = [np.zeros(0)] * len(examples)
     lengths = [example.num_regions + example.num_tokens for example in examples]
-    for indices in sequential_batches(lengths, context.data.tokens_per_batch):
+
+    def compute(indices: list[int]) -> np.ndarray:
         batch = collate([examples[index] for index in indices], context.vocabulary.pad_id)
-        for index, row in zip(indices, forward(model_inputs(batch)).numpy(), strict=True):
+        return forward(model_inputs(batch)).numpy()
+
+    batches = sequential_batches(lengths, context.data.tokens_per_batch)
+    for indices, outputs in zip(batches, context.processes.map(compute, batches), strict=True):
+        for index, row in zip(indices, outputs, strict=True):
             rows[index] = row
     return np.stack(rows)
 

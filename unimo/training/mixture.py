@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from unimo.config.job import DataConfig
 from unimo.data.sampling import BatchStream, choose_stream, share_of_rank
 from unimo.training.task import StepBatch, TrainingStream
@@ -12,7 +14,8 @@ from unimo.training.task import StepBatch, TrainingStream
 
 @dataclass(frozen=True)
 class Draw:
-    """One micro-batch: what it is called in the log, and its batches."""
+    """One process's part of a micro-batch: what it is called in the log, and its batches; none where there were fewer
+    records than processes."""
 
     stream: str
     batches: StepBatch
@@ -44,8 +47,24 @@ class Mixture:
         """The next micro-batch of a step; all micro-batches of a step come from the same stream."""
         number = choose_stream([stream.weight for stream in self.streams], self.seed, step)
         epoch, indices = next(self._batches[number])
-        mine = share_of_rank(indices, self.rank, self.world_size) or indices[:1]
-        return Draw(self.streams[number].name, self.streams[number].make_batch(mine, epoch, step))
+        stream = self.streams[number]
+        turn = self._batches[number].position.batch % self.world_size
+        mine = self._share(indices, turn, stream.joint_size(step))
+        batches = dict(stream.make_batch(mine, epoch, step)) if mine else {}
+        if stream.make_joint is not None and turn == self.rank:
+            batches |= stream.make_joint(indices, epoch, step)
+        return Draw(stream.name, batches)
+
+    def _share(self, indices: Sequence[int], turn: int, joint_size: int) -> list[int]:
+        """This process's records where process ``turn`` has work of ``joint_size`` records besides."""
+        if self.world_size == 1 or joint_size == 0:
+            return share_of_rank(indices, self.rank, self.world_size)
+        count = round(max(0.0, (len(indices) + joint_size) / self.world_size - joint_size))
+        chosen = set(np.linspace(0, len(indices), count, endpoint=False, dtype=int).tolist())
+        if self.rank == turn:
+            return [indices[position] for position in sorted(chosen)]
+        others = [index for position, index in enumerate(indices) if position not in chosen]
+        return share_of_rank(others, (self.rank - turn - 1) % self.world_size, self.world_size - 1)
 
     def state(self) -> dict[str, dict[str, int]]:
         """Position of every stream, by name."""

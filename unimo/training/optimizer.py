@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import paddle
@@ -39,9 +40,13 @@ def clip_gradients(parameters: Sequence[Tensor], max_norm: float) -> Tensor:
 
 
 class AdamW:
-    """Adam with decoupled decay: p <- p_adam - decay * rate * p_old, moments kept under the parameters' own names."""
+    """Adam with decoupled decay: p <- p_adam - decay * rate * p_old, moments kept under the parameters' own names.
 
-    def __init__(self, model: nn.Layer, config: OptimizerConfig) -> None:
+    With ``shared_out`` each process keeps the moments of its part of the parameters, updates these, and sends them to
+    the others (ZeRO stage 1, fleet's); gradients must be the same on all processes.
+    """
+
+    def __init__(self, model: nn.Layer, config: OptimizerConfig, shared_out: bool = False) -> None:
         self.config = config
         self.parameters = []
         for name, parameter in model.named_parameters():
@@ -57,22 +62,36 @@ class AdamW:
             weight_decay=config.weight_decay,
             apply_decay_param_fun=decays,
         )
+        self._updater = _shared_out(self._adamw) if shared_out else self._adamw
 
-    def step(self, rate: float) -> float:
-        """Clip, update every parameter that has a gradient, clear the gradients; returns the global norm."""
-        norm = clip_gradients(self.parameters, self.config.max_grad_norm)
+    def step(self, rate: float, loss_scale: float = 1.0) -> float:
+        """Clip, update every parameter that has a gradient, clear the gradients; returns the global norm.
+
+        Where the norm is not finite nothing is updated. ``loss_scale``: what the loss was multiplied by.
+        """
+        if loss_scale != 1.0:
+            _divide_gradients(self.parameters, loss_scale)
+        norm = float(clip_gradients(self.parameters, self.config.max_grad_norm))
+        if not math.isfinite(norm):
+            self.skip()
+            return norm
         self._updates += 1
         self._adamw.set_lr(rate)
         if not self.config.epsilon_rescaled:
             # Paddle adds epsilon after the bias correction; the original before it
             correction = math.sqrt(1 - self.config.beta2**self._updates)
             self._adamw._epsilon = self.config.epsilon / correction
-        self._adamw.step()
-        self._adamw.clear_grad(set_to_zero=False)
-        return float(norm)
+        self._updater.step()
+        self.skip()
+        return norm
+
+    def skip(self) -> None:
+        """Clear the gradients."""
+        for parameter in self.parameters:
+            parameter.clear_gradient(False)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Moments and powers by name, and the number of updates."""
+        """Moments and powers by name (this process's part, where they are shared out), and the number of updates."""
         arrays = {name: value.numpy() for name, value in self._adamw.state_dict().items() if isinstance(value, Tensor)}
         arrays["num_updates"] = np.asarray([self._updates], np.int64)
         return arrays
@@ -84,12 +103,29 @@ class AdamW:
             InputError: the state belongs to other parameters.
         """
         names = {parameter.name for parameter in self.parameters}
+        own = {parameter.name for parameter in self._adamw._parameter_list}
         strangers = [key for key in arrays if key != "num_updates" and not _belongs(key, names)]
         if strangers or "num_updates" not in arrays:
             raise InputError(f"{source}: optimizer state of another model ({', '.join(strangers[:3]) or 'no counter'})")
         self._updates = int(arrays["num_updates"][0])
-        moments = {key: paddle.to_tensor(value) for key, value in arrays.items() if key != "num_updates"}
+        moments = {key: paddle.to_tensor(value) for key, value in arrays.items() if _belongs(key, own)}
         self._adamw.set_state_dict(moments)
+
+
+def _shared_out(adamw: paddle.optimizer.Optimizer) -> Any:
+    """Fleet's optimizer that gives each process its part of the parameters, the large ones first."""
+    from paddle.distributed import fleet
+    from paddle.distributed.fleet.meta_optimizers.dygraph_optimizer import DygraphShardingOptimizer
+
+    return DygraphShardingOptimizer(adamw, fleet.get_hybrid_communicate_group())
+
+
+def _divide_gradients(parameters: Sequence[Tensor], scale: float) -> None:
+    with paddle.no_grad():
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad.stop_gradient = True
+                parameter.grad.scale_(1.0 / scale)
 
 
 def _belongs(key: str, names: set[str]) -> bool:

@@ -12,11 +12,13 @@ from unimo.files import atomic_write
 
 
 class RunLog:
-    """Appends events to a run's metrics.jsonl."""
+    """Appends events to a run's metrics.jsonl; of several processes one writes."""
 
-    def __init__(self, path: str | Path, resumed_step: int | None = None) -> None:
+    def __init__(self, path: str | Path, resumed_step: int | None = None, writes: bool = True) -> None:
         """``resumed_step``: events after it belong to a part of the run that is trained again, and are dropped."""
-        self.path = Path(path)
+        self.path, self.writes = Path(path), writes
+        if not writes:
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         kept = [] if resumed_step is None else [event for event in read_events(path) if event["step"] <= resumed_step]
         with atomic_write(self.path) as stream:
@@ -24,6 +26,8 @@ class RunLog:
 
     def log(self, step: int, split: str, values: Mapping[str, Any]) -> None:
         """Write one event; numbers that are not finite become null."""
+        if not self.writes:
+            return
         event = {"step": step, "split": split, **{name: _plain(value) for name, value in values.items()}}
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(event) + "\n")

@@ -22,6 +22,7 @@ from unimo.data.images import ImageSource
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, UnimoModel
 from unimo.tokenization import UnimoTokenizer
+from unimo.training.distributed import ProcessGroup
 
 Losses = dict[str, Tensor]
 Report = dict[str, float]
@@ -36,6 +37,8 @@ class TaskContext:
     tokenizer: UnimoTokenizer
     images: ImageSource | None = None
     seed: int = 1
+    processes: ProcessGroup = field(default_factory=ProcessGroup)
+    """Whoever evaluates beside this process: long work over many batches goes through its ``map``."""
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -57,7 +60,8 @@ class TrainingStream:
     name: str
     lengths: Sequence[int]
     make_batch: Callable[[Sequence[int], int, int], StepBatch]
-    """(record indices, epoch, step) -> named batches; random only through (seed, epoch, index, step)."""
+    """(record indices, epoch, step) -> named batches; random only through (seed, epoch, index, step). Of several
+    processes each makes that of its share of the records."""
 
     weight: float = 1.0
     """Share of the steps drawn from it, where a task has several streams."""
@@ -67,6 +71,13 @@ class TrainingStream:
 
     max_examples: int = 0
     """Most records of a batch; 0 takes the job's."""
+
+    make_joint: Callable[[Sequence[int], int, int], StepBatch] | None = None
+    """The same for further batches whose rows need each other (every image against every caption): it is given all
+    records of a batch whatever the number of processes, and one process makes and trains them."""
+
+    joint_size: Callable[[int], int] = lambda step: 0
+    """(step) -> about how many records' work that is; the process that does it takes so many fewer of the others."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,14 @@ class Task(ABC):
     def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
         """Named losses, whose sum is minimised, and further numbers to log."""
 
+    def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
+        """Of how many things each loss is the mean, by its name; ``""`` stands for every loss that is not named.
+
+        A process's loss weighs as its share of these, so that the sum is the mean over the whole batch. By default
+        every loss is a mean over rows.
+        """
+        return {"": num_rows(batches)}
+
     @abstractmethod
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Score the records of a file with a model in evaluation mode."""
@@ -129,6 +148,11 @@ class Task(ABC):
             InputError: the task makes no predictions, or lacks the images or texts that it needs.
         """
         raise InputError(f"task: {self.name} makes no predictions; fine-tune the checkpoint for a task first")
+
+
+def num_rows(batches: StepBatch) -> int:
+    """Sequences in a step's batches."""
+    return sum(len(batch.segment_ids) for batch in batches.values())
 
 
 def model_inputs(batch: Batch) -> ModelInputs:

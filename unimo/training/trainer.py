@@ -1,96 +1,105 @@
-"""The one training loop, and the one evaluation loop.
+"""The one training loop.
 
 It knows tasks only by their contract (``training.task``), so that every task trains, evaluates, saves and resumes the
-same way. Nothing random survives a step: Paddle's generator is seeded from (seed, step) at each one, so a resumed run
-equals an uninterrupted one, bit for bit.
+same way. Nothing random survives a step: Paddle's generator is seeded from (seed, step, process) at each one, so a
+resumed run equals an uninterrupted one, bit for bit.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import dataclasses
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import paddle
-
 from unimo.config.job import JobConfig
 from unimo.errors import InputError
-from unimo.files import atomic_write, write_json
+from unimo.files import write_json
 from unimo.modeling import UnimoModel
 from unimo.runtime.progress import progress_bar
 from unimo.training.averaging import PREFIX, WeightAverage
-from unimo.training.checkpoint import CheckpointFolder, TrainingState
+from unimo.training.checkpoint import CheckpointFolder, Snapshot, TrainingState, host_copy, load_checkpoint
+from unimo.training.distributed import ProcessGroup
+from unimo.training.evaluation import BestMetric, evaluate_splits
+from unimo.training.health import Heartbeat, Preempted, StopRequest
+from unimo.training.limits import check_possible
 from unimo.training.mixture import Draw, Mixture
 from unimo.training.optimizer import AdamW
 from unimo.training.prefetch import Prefetcher
-from unimo.training.runlog import RunLog, read_events
+from unimo.training.recompute import recompute_layers
+from unimo.training.reporting import Window, scores_at, write_predictions
+from unimo.training.runlog import RunLog
 from unimo.training.schedules import learning_rate
-from unimo.training.task import Evaluation, Task
+from unimo.training.step import Stepper
+from unimo.training.task import Task
+from unimo.training.writer import BackgroundWriter
 
-
-@dataclass
-class _Window:
-    """What is averaged between two lines of the log."""
-
-    sums: dict[str, Any] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    valid: int = 0
-    positions: int = 0
-    waited: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    def add(self, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def summary(self) -> dict[str, float]:
-        seconds = max(1e-9, time.perf_counter() - self.started)
-        means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-        return means | {
-            "tokens_per_second": self.valid / seconds,
-            "padding_share": 1 - self.valid / max(1, self.positions),
-            "data_wait_share": self.waited / seconds,
-        }
+NOT_FINITE_NAME = "not_finite.json"
 
 
 class Trainer:
     """Runs one job in one run folder."""
 
-    def __init__(self, job: JobConfig, task: Task, model: UnimoModel, show_progress: bool = True) -> None:
+    def __init__(
+        self,
+        job: JobConfig,
+        task: Task,
+        model: UnimoModel,
+        group: ProcessGroup | None = None,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self.group = group or ProcessGroup()
+        check_possible(job, self.group)
         self.job, self.task, self.model = job, task, model
+        self.heartbeat = heartbeat or Heartbeat(self.group.rank)
+        self.group.on_wait = self.heartbeat.beat
         self.folder = Path(job.output)
-        self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints)
-        self.optimizer = AdamW(model, job.optimizer)
+        self.shares_optimizer = job.distributed.sharding_stage == 1
+        self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints, self.group)
+        self.optimizer = AdamW(model, job.optimizer, self.shares_optimizer)
         self.average = WeightAverage(model, job.training.average_decay) if job.training.average_decay else None
-        self.show_progress = show_progress
-        self.mixture = Mixture(task.streams(), job.data, job.training.seed)
+        if job.distributed.recompute:
+            recompute_layers(model.layers)
+        self.stepper = Stepper(job, task, model, self.optimizer, self.group)
+        self.mixture = Mixture(task.streams(), job.data, job.training.seed, self.group.rank, self.group.world_size)
         self.steps_per_epoch = self.mixture.steps_per_epoch(job.training.gradient_accumulation_steps)
         self.num_steps = job.training.num_steps or round(job.training.num_epochs * self.steps_per_epoch)
         if self.num_steps < 1:
             raise InputError("training: num_steps or num_epochs must be above 0")
-        self.best_name = job.training.best_metric or self._default_best()
-        if self.best_name.partition(".")[0] not in {"", *job.data.evaluate}:
-            raise InputError(f"training.best_metric: {self.best_name!r} names none of {sorted(job.data.evaluate)}")
+        self.best_metric = BestMetric.of(job, task)
         self.state = TrainingState(step=0, streams=self.mixture.state())
         self.seconds_before = 0.0
+        self.writer = BackgroundWriter()
+        self.stop = StopRequest()
+        self.skipped_in_a_row = 0
 
     def train(self, companions: Mapping[str, Path], resume: bool = False) -> dict[str, Any]:
         """Train to the last step; returns the report that is also written to report.json.
 
         ``companions``: name -> file or folder that every checkpoint carries.
+
+        Raises:
+            Preempted: SIGTERM came; the run is saved.
+            InputError: damaged checkpoints, a full disk, or steps in a row that were not finite.
         """
         self.checkpoints.companions = dict(companions)
+        if self.group.is_first:
+            self.checkpoints.recover()
         resumed = resume and self._resume()
-        log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None)
-        with contextlib.closing(self._start_prefetching()) as prefetcher:
-            self._train_steps(log, prefetcher)
-        return self._report()
+        log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None, self.group.is_first)
+        self.group.meet()
+        try:
+            with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
+                self._train_steps(log, prefetcher)
+            report = self._report()
+        finally:
+            self.writer.finish()
+        self.writer.check()
+        self.group.meet()
+        return report
 
     def _start_prefetching(self) -> Prefetcher:
         accumulation = self.job.training.gradient_accumulation_steps
@@ -98,138 +107,145 @@ class Trainer:
 
     def _train_steps(self, log: RunLog, prefetcher: Prefetcher) -> None:
         """All remaining steps, with their evaluations and checkpoints."""
-        started, window = time.perf_counter(), _Window()
+        started, window = time.perf_counter(), Window()
         training = self.job.training
-        bar = progress_bar("step", self.num_steps, self.state.step, disable=not self.show_progress)
+        bar = progress_bar("step", self.num_steps, self.state.step, disable=not self.group.is_first)
         for step in range(self.state.step, self.num_steps):
             self._step(step, window, prefetcher)
             done, last = step + 1, step + 1 == self.num_steps
             bar.update()
             if done % training.log_every == 0 or last:
-                summary = window.summary()
+                summary = window.summary(self.group)
                 log.log(done, "train", summary)
                 bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
-                window = _Window()
+                window = Window()
             self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
             if (training.evaluate_every and done % training.evaluate_every == 0) or last:
                 with self._kept_weights(), prefetcher.paused():
                     self._evaluate_all(done, log)
                 window.started = time.perf_counter()
-            if (training.save_every and done % training.save_every == 0) or last:
-                averages = self.average.state() if self.average is not None else {}
-                self.checkpoints.save(self.model, {**self.optimizer.state(), **averages}, self.state)
+            stopping = self.stepper.asked_to_stop and not last
+            if (training.save_every and done % training.save_every == 0) or last or stopping:
+                self._save()
+            if stopping:
+                self.writer.wait()
+                self.group.meet()  # a launcher ends all processes once one has ended
+                raise Preempted
         bar.close()
 
     def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """The model with the weights that are evaluated and kept: their average, where one is followed."""
         return self.average.in_place() if self.average is not None else contextlib.nullcontext()
 
-    def _step(self, step: int, window: _Window, prefetcher: Prefetcher) -> None:
-        """One optimizer step: draw, forward, backward for every micro-batch, then update."""
-        paddle.seed(_step_seed(self.job.training.seed, step))
-        self.model.train()
-        accumulation = self.job.training.gradient_accumulation_steps
-        for _ in range(accumulation):
-            waiting = time.perf_counter()
-            draw = prefetcher.next()
-            window.waited += time.perf_counter() - waiting
-            window.add(self._backward(draw, accumulation))
-            for batch in draw.batches.values():
-                window.valid += batch.num_valid
-                window.positions += batch.num_positions
+    def _step(self, step: int, window: Window, prefetcher: Prefetcher) -> None:
+        """One optimizer step on as many micro-batches as are accumulated."""
+        waiting = time.perf_counter()
+        draws = [prefetcher.next() for _ in range(self.job.training.gradient_accumulation_steps)]
+        window.waited += time.perf_counter() - waiting
         rate = learning_rate(self.job.optimizer, step, self.num_steps, self.steps_per_epoch)
-        window.add({"gradient_norm": self.optimizer.step(rate), "learning_rate": rate})
-        if self.average is not None:
+        finite = self.stepper.step(step, draws, rate, window, self.stop.received)
+        self.skipped_in_a_row = 0 if finite else self.skipped_in_a_row + 1
+        if not finite:
+            self._note_skipped(step, draws)
+        elif self.average is not None:
             self.average.update(step + 1)
+        self.writer.check()
+        self.heartbeat.beat()
 
-    def _backward(self, draw: Draw, accumulation: int) -> dict[str, Any]:
-        losses, report = self.task.losses(self.model, draw.batches)
-        total = sum(losses.values(), start=paddle.zeros([]))
-        (total / accumulation).backward()
-        named = {f"loss.{name}": value.detach() for name, value in losses.items()}
-        return {"loss": total.detach(), **named, **report}
+    def _note_skipped(self, step: int, draws: list[Draw]) -> None:
+        """Count a step that was skipped; too many in a row end the run."""
+        self.state = dataclasses.replace(self.state, skipped_steps=self.state.skipped_steps + 1)
+        if self.skipped_in_a_row < self.job.training.max_skipped_steps:
+            return
+        mine = {name: list(batch.record_ids) for draw in draws for name, batch in draw.batches.items()}
+        everybody = self.group.gather(mine)
+        path = self.folder / NOT_FINITE_NAME
+        if self.group.is_first:
+            write_json(path, {"step": step + 1, "records_by_process": everybody})
+        raise InputError(
+            f"{path}: loss or gradient was not finite in {self.skipped_in_a_row} steps in a row, up to {step + 1}; "
+            "the file names the last batch's records"
+        )
 
     def _remember(self, step: int, prefetcher: Prefetcher, seconds: float) -> None:
-        self.state = TrainingState(
-            step, prefetcher.state, self.state.best_value, self.state.best_step, round(seconds, 3)
+        self.state = dataclasses.replace(
+            self.state,
+            step=step,
+            streams=prefetcher.state,
+            seconds=round(seconds, 3),
+            scaler=self.stepper.scaler.state() if self.stepper.scaler.active else {},
         )
+
+    def _save(self) -> None:
+        """Copy what a checkpoint holds to host memory, and let it be written while training goes on."""
+        if not (self.group.is_first or self.shares_optimizer):
+            return
+        snapshot = Snapshot.of(self.model) if self.group.is_first else None
+        averages = self.average.state() if self.average is not None and self.group.is_first else {}
+        arrays = host_copy({**self.optimizer.state(), **averages})
+        state, shared_out = self.state, self.shares_optimizer
+        self.writer.submit(lambda: self.checkpoints.save(snapshot, arrays, state, shared_out))
+
+    def _save_best(self) -> None:
+        if self.group.is_first:
+            snapshot = Snapshot.of(self.model)
+            self.writer.submit(lambda: self.checkpoints.save_best(snapshot))
 
     def _evaluate_all(self, step: int, log: RunLog) -> None:
         """Score every split; keep predictions and weights where they are the best so far."""
         if not self.job.data.evaluate:
             return
-        evaluations = {}
-        for split, path in self.job.data.evaluate.items():
-            started = time.perf_counter()
-            evaluations[split] = evaluate(self.task, self.model, path)
-            log.log(step, split, {**evaluations[split].metrics, "seconds": time.perf_counter() - started})
-        split, _, metric = self.best_name.partition(".")
-        value = evaluations[split].metrics.get(metric)
-        if self._is_better(value) or self.state.best_step is None:
-            self.state = TrainingState(step, self.state.streams, value, step, self.state.seconds)
-            self.checkpoints.save_best(self.model)
-            for name, evaluation in evaluations.items():
+        evaluations = evaluate_splits(self.job, self.task, self.model, step, log)
+        value = evaluations[self.best_metric.split].metrics.get(self.best_metric.metric)
+        if self.best_metric.is_better(value, self.state.best_value) or self.state.best_step is None:
+            self.state = dataclasses.replace(self.state, best_value=value, best_step=step)
+            self._save_best()
+            for name, evaluation in evaluations.items() if self.group.is_first else ():
                 write_predictions(self.folder / "predictions" / f"{name}.jsonl", evaluation)
 
-    def _is_better(self, value: float | None) -> bool:
-        best = self.state.best_value
-        if value is None or best is None:
-            return value is not None
-        return value < best if self.task.lower_is_better else value > best
-
-    def _default_best(self) -> str:
-        splits = list(self.job.data.evaluate)
-        return f"{splits[0]}.{self.task.best_metric}" if splits else ""
-
     def _resume(self) -> bool:
-        found = self.checkpoints.load_latest(self.model)
+        """Go on from the checkpoint that the first process finds whole; False without one."""
+        found = self.group.broadcast(self._find_whole())
+        if isinstance(found, InputError):
+            raise found
         if found is None:
             return False
-        self.state, moments = found
+        self.state, moments = load_checkpoint(self.model, found)
         averages = {name: moments.pop(name) for name in list(moments) if name.startswith(PREFIX)}
-        self.optimizer.load_state(moments, str(self.checkpoints.path(self.state.step)))
+        self.optimizer.load_state(moments, str(found))
         if self.average is not None:
             self.average.load_state(averages)
         self.mixture.load_state(self.state.streams)
+        self.stepper.scaler.load_state(dict(self.state.scaler))
         self.seconds_before = self.state.seconds
         return True
+
+    def _find_whole(self) -> Path | InputError | None:
+        """The checkpoint to go on from, or why there is none: every process must learn it."""
+        if not self.group.is_first:
+            return None
+        try:
+            return self.checkpoints.find_whole()
+        except InputError as error:
+            return error
 
     def _report(self) -> dict[str, Any]:
         """The evaluated splits at the best step, written to report.json."""
         if not self.job.data.evaluate:
             with self._kept_weights():
-                self.checkpoints.save_best(self.model)
-        events = read_events(self.folder / "metrics.jsonl")
-        splits: dict[str, Any] = {}
-        for event in events:
-            if event["split"] in self.job.data.evaluate and event["step"] == self.state.best_step:
-                splits[event["split"]] = {k: v for k, v in event.items() if k not in ("step", "split", "seconds")}
+                self._save_best()
         report = {
             "task": self.job.task,
             "steps": self.num_steps,
+            "skipped_steps": self.state.skipped_steps,
             "best_step": self.state.best_step,
-            "best_metric": self.best_name,
-            "splits": splits,
+            "best_metric": self.best_metric.name,
+            "splits": scores_at(self.folder / "metrics.jsonl", self.state.best_step, self.job.data.evaluate),
             "seconds": self.state.seconds,
-            "num_parameters": int(sum(np.prod(parameter.shape) for parameter in self.model.parameters())),
+            "num_processes": self.group.world_size,
+            "num_parameters": int(sum(math.prod(parameter.shape) for parameter in self.model.parameters())),
         }
-        write_json(self.folder / "report.json", report)
+        self.writer.wait()
+        if self.group.is_first:
+            write_json(self.folder / "report.json", report)
         return report
-
-
-def evaluate(task: Task, model: UnimoModel, path: str | Path) -> Evaluation:
-    """Score a file with dropout off and no gradients."""
-    model.eval()
-    with paddle.no_grad():
-        return task.evaluate(model, path)
-
-
-def write_predictions(path: str | Path, evaluation: Evaluation) -> None:
-    """One JSON object a line, atomically."""
-    with atomic_write(path) as stream:
-        stream.writelines(json.dumps(prediction, ensure_ascii=False) + "\n" for prediction in evaluation.predictions)
-
-
-def _step_seed(seed: int, step: int) -> int:
-    """A seed for Paddle's generator that belongs to one step of one run."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint32)[0] % (2**31 - 1))

@@ -1,0 +1,58 @@
+"""What cannot work together, refused before anything starts, each with its reason."""
+
+from __future__ import annotations
+
+import paddle
+
+from unimo.config.job import JobConfig
+from unimo.errors import InputError
+from unimo.training.distributed import ProcessGroup
+
+
+def check_possible(job: JobConfig, group: ProcessGroup, on_gpu: bool | None = None) -> None:
+    """Refuse combinations of settings, processes and device that Paddle ignores, computes wrongly or cannot run.
+
+    ``on_gpu``: in place of asking Paddle which device it uses.
+
+    Raises:
+        InputError: names the key, and why.
+    """
+    device = paddle.get_device() if on_gpu is None else ("gpu" if on_gpu else "cpu")
+    _check_precision(job, device.startswith("gpu"))
+    _check_sharding(job, group, device.startswith("gpu"))
+
+
+def _check_precision(job: JobConfig, on_gpu: bool) -> None:
+    compute = job.precision.compute
+    if compute == "float32" or on_gpu:
+        return
+    if compute == "bfloat16":
+        raise InputError(
+            "precision.compute: bfloat16 needs a GPU: on CPU Paddle has no such matrix product to gain from"
+        )
+    raise InputError("precision.compute: float16 needs a GPU: on CPU sums over processes overflow (measured on gloo)")
+
+
+def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
+    stage = job.distributed.sharding_stage
+    if stage == 0:
+        return
+    if group.world_size == 1:
+        raise InputError(f"distributed.sharding_stage: {stage} shares out over processes, but there is only one")
+    if stage == 1:
+        return
+    if not on_gpu:
+        raise InputError(
+            f"distributed.sharding_stage: {stage} needs GPUs: Paddle's group_sharded_parallel fails on CPU; 1 works"
+        )
+    if job.training.gradient_accumulation_steps > 1:
+        raise InputError(
+            f"distributed.sharding_stage: {stage} sums gradients at every backward, so "
+            "training.gradient_accumulation_steps must be 1"
+        )
+    if job.precision.compute == "float16":
+        raise InputError(f"distributed.sharding_stage: {stage} hides overflows from loss scaling; take bfloat16")
+    if job.training.average_decay:
+        raise InputError(
+            f"distributed.sharding_stage: {stage} has no whole weights to average (training.average_decay)"
+        )

@@ -1,0 +1,131 @@
+"""One optimizer step over all processes: the same sum of the same losses, whoever computes which part.
+
+A loss is a mean over things (target tokens, regions, rows) of a whole batch, of which each process holds some. So each
+multiplies its own mean by its share of them, and losses and gradients are summed: the result is the mean over the
+batch, for any number of processes. The shares are exchanged before the forward.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import Tensor
+
+from unimo.config.job import JobConfig
+from unimo.modeling import UnimoModel
+from unimo.training.distributed import ProcessGroup, sum_gradients
+from unimo.training.mixture import Draw
+from unimo.training.optimizer import AdamW
+from unimo.training.precision import LossScaler, autocast
+from unimo.training.reporting import Window
+from unimo.training.task import Task, num_rows
+
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What part of a micro-batch's losses this process holds, by loss name; ``""`` stands for those not named."""
+
+    losses: Mapping[str, float]
+    rows: float
+
+    def of(self, name: str) -> float:
+        """The share of a loss."""
+        return self.losses[name] if name in self.losses else self.losses[""]
+
+
+class Stepper:
+    """Makes steps: forward and backward of every micro-batch, the sum over processes, the update."""
+
+    def __init__(self, job: JobConfig, task: Task, model: UnimoModel, optimizer: AdamW, group: ProcessGroup) -> None:
+        self.job, self.task, self.model, self.optimizer, self.group = job, task, model, optimizer, group
+        self.scaler = LossScaler.of(job.precision)
+        self.asked_to_stop = False
+        """Whether any process was asked to stop before the last step."""
+
+    def step(self, step: int, draws: Sequence[Draw], rate: float, window: Window, stop: bool = False) -> bool:
+        """One step; False where loss or gradient were not finite, and nothing was updated.
+
+        ``stop``: this process was asked to stop; all of them learn of it.
+        """
+        paddle.seed(step_seed(self.job.training.seed, step, self.group.rank))
+        self.model.train()
+        loss = paddle.zeros([])
+        for draw, shares in zip(draws, self._exchange_shares(draws, stop), strict=True):
+            window.count(draw)
+            loss = loss + self._backward(draw, shares, len(draws), window)
+        bucket_bytes = self.job.distributed.bucket_megabytes * MEGABYTE
+        loss = sum_gradients(self.group, self.optimizer.parameters, loss, bucket_bytes)
+        return self._update(float(loss), rate, window)
+
+    def _update(self, loss: float, rate: float, window: Window) -> bool:
+        norm = math.nan
+        if math.isfinite(loss):
+            norm = self.optimizer.step(rate, self.scaler.scale)
+        else:
+            self.optimizer.skip()
+        finite = math.isfinite(norm)
+        self.scaler.update(finite)
+        if finite:
+            window.add("gradient_norm", norm)
+            window.add("learning_rate", rate)
+        if self.scaler.active:
+            window.add("loss_scale", self.scaler.scale)
+        return finite
+
+    def _exchange_shares(self, draws: Sequence[Draw], stop: bool) -> list[Shares]:
+        """This process's shares in every micro-batch."""
+        if self.group.world_size == 1:
+            self.asked_to_stop = stop
+            return [Shares({"": 1.0}, 1.0)] * len(draws)
+        mine = [(dict(self.task.loss_counts(d.batches)) if d.batches else {}, num_rows(d.batches)) for d in draws]
+        everybody = self.group.gather((mine, stop))
+        self.asked_to_stop = any(each for _, each in everybody)
+        shares = []
+        for number, (counts, rows) in enumerate(mine):
+            others = [given[number] for given, _ in everybody]
+            losses = {
+                name: count / max(1, sum(theirs.get(name, 0) for theirs, _ in others)) for name, count in counts.items()
+            }
+            shares.append(Shares(losses, rows / max(1, sum(theirs for _, theirs in others))))
+        return shares
+
+    def _backward(self, draw: Draw, shares: Shares, num_draws: int, window: Window) -> Tensor:
+        """Forward and backward of a micro-batch; returns its part of the step's loss."""
+        total = paddle.zeros([])
+        if draw.batches:
+            with autocast(self.job.precision):
+                losses, report = self.task.losses(self.model, draw.batches)
+            weighed = _weigh(losses, shares)
+            total = sum(weighed.values(), start=total)
+            if weighed:
+                (total * self.scaler.scale / num_draws if self.scaler.active else total / num_draws).backward()
+            for name, value in weighed.items():
+                window.add(f"loss.{name}", value.detach(), shares.of(name))
+            for name, value in report.items():
+                window.add(name, value * shares.rows, shares.rows)
+        total = total.detach()
+        window.add("loss", total, 1 / self.group.world_size)
+        return total / num_draws
+
+
+def _weigh(losses: Mapping[str, Tensor], shares: Shares) -> dict[str, Any]:
+    """The losses times this process's share of them; those it has no share in are left out."""
+    weighed = {}
+    for name, loss in losses.items():
+        share = shares.of(name)
+        if share > 0:
+            weighed[name] = loss if share == 1 else loss * share
+    return weighed
+
+
+def step_seed(seed: int, step: int, rank: int = 0) -> int:
+    """A seed for Paddle's generator that belongs to one step of one run on one process."""
+    words = [seed, step, rank] if rank else [seed, step]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint32)[0] % (2**31 - 1))

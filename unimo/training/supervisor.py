@@ -1,0 +1,329 @@
+"""Starts a job's processes through Paddle's launcher, watches them, and starts them again when one dies or hangs.
+
+A process that died is noticed within 5 seconds (Paddle's launcher looks every second, and gives the others three), one
+that hangs after the job's ``distributed.hang_seconds``, a launcher that was killed at once. What happened stands in the
+run folder's events.jsonl, what the processes printed in `logs/attempt-<n>/workerlog.<k>`. This file must not import
+Paddle: who watches should be small.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from unimo.errors import InputError
+from unimo.files import read_json
+from unimo.runtime.settings import clean_environment
+from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
+
+EVENTS_NAME = "events.jsonl"
+POLL_SECONDS = 0.25
+LONGEST_BACKOFF = 60.0  # seconds between attempts; 1, 2, 4, ... while no new checkpoint appears
+STOP_SECONDS = 300.0  # from SIGTERM until processes that have not saved by then are killed
+TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, whose errors are not the reason
+LAST_LINES = 20
+EXIT_REFUSED, EXIT_FAILED = 2, 1
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is started, where, and how often again."""
+
+    command: Sequence[str]
+    """A worker's command line, without the flag that resumes."""
+
+    folder: Path
+    """Run folder of the job."""
+
+    devices: int = 1
+    """Processes on this machine."""
+
+    nodes: int = 1
+    master: str = ""
+    node_rank: int = -1
+    max_restarts: int = 0
+    hang_seconds: float = 300.0
+    resume: bool = False
+
+    def launcher(self, log_folder: Path, resume: bool) -> list[str]:
+        """The launcher's command line."""
+        words = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(self.devices)]
+        words += ["--log_dir", str(log_folder)]
+        if self.nodes > 1:
+            words += ["--nnodes", str(self.nodes), "--master", self.master, "--rank", str(self.node_rank)]
+        return [*words, *self.command, *(["--resume"] if resume else [])]
+
+
+@dataclass
+class Worker:
+    """What a supervisor knows of one process."""
+
+    info: dict[str, Any]
+    beat: float = 0.0
+    gone: float | None = None
+    end: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> int:
+        """Its number in the job."""
+        return int(self.info["rank"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended."""
+
+    status: str
+    """finished, preempted, refused, failed, hung, or launcher_died."""
+
+    culprit: Worker | None = None
+    message: str = ""
+
+
+class Supervisor:
+    """Runs attempts of one plan until one finishes, or there is no use in another."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        name = f"{socket.gethostname()}-{os.getpid()}-{process_start(os.getpid())}"
+        self.workers_folder = plan.folder / "workers" / name
+        # workers number their logs by their place on the machine
+        node = f"node-{socket.gethostname()}-{os.getpid()}" if plan.nodes > 1 else ""
+        self.logs_folder = plan.folder / "logs" / node
+        self._stop_asked = 0.0
+
+    def run(self) -> int:
+        """Returns the exit status: 0, 75 after SIGTERM, 2 for a user's mistake, 1 where restarts did not help."""
+        handlers = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self._kill_leftovers()
+            return self._run_attempts()
+        finally:
+            shutil.rmtree(self.workers_folder, ignore_errors=True)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _run_attempts(self) -> int:
+        resume, waits = self.plan.resume, 0
+        first = self._next_attempt_number()
+        for attempt in range(first, first + self.plan.max_restarts + 1):
+            before = self._latest_checkpoint()
+            outcome = self._attempt(attempt, resume)
+            if outcome.status in ("finished", "preempted", "refused") or self._stop_asked:
+                return self._conclude(outcome)
+            resume, waits = True, 0 if self._latest_checkpoint() != before else waits + 1
+            if attempt < first + self.plan.max_restarts:
+                self._sleep(min(LONGEST_BACKOFF, 2.0**waits))
+                if self._stop_asked:
+                    return EXIT_PREEMPTED
+        return self._conclude(outcome)
+
+    def _attempt(self, attempt: int, resume: bool) -> Outcome:
+        """Start the processes, watch them to their end, and leave none behind."""
+        shutil.rmtree(self.workers_folder, ignore_errors=True)
+        self.workers_folder.mkdir(parents=True)
+        logs = self.logs_folder / f"attempt-{attempt}"
+        logs.mkdir(parents=True, exist_ok=True)
+        environment = {**clean_environment(), FOLDER_VARIABLE: str(self.workers_folder.absolute())}
+        with open(logs / "launcher.log", "ab") as output:
+            launcher = subprocess.Popen(
+                self.plan.launcher(logs, resume),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
+                preexec_fn=_die_with_parent,
+            )
+        self._note(
+            "started", attempt=attempt, resume=resume, launcher=launcher.pid, checkpoint=self._latest_checkpoint()
+        )
+        workers: dict[int, Worker] = {}
+        hung = self._watch(launcher, workers, logs)
+        _end_all(launcher, workers)
+        self._look(workers)
+        outcome = _outcome(launcher.returncode, workers, hung, bool(self._stop_asked))
+        culprit = None if outcome.culprit is None else outcome.culprit.rank
+        self._note(outcome.status, attempt=attempt, process=culprit, message=outcome.message)
+        return outcome
+
+    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Worker | None:
+        """Until the launcher ends; returns the process that hung, if one did. Shows what the first process prints."""
+        told: set[int] = set()
+        shown = 0
+        while True:
+            ended = launcher.poll() is not None
+            self._look(workers)
+            shown = _show(logs / "workerlog.0", shown)
+            if ended:
+                return None
+            hung = [w for w in workers.values() if w.beat and time.time() - w.beat > self.plan.hang_seconds]
+            hung = [worker for worker in hung if not worker.end and worker.gone is None]
+            if hung:
+                return min(hung, key=lambda worker: worker.beat)
+            if self._stop_asked:
+                for rank, worker in workers.items():
+                    if rank not in told and worker.gone is None:
+                        _signal(int(worker.info["pid"]), signal.SIGTERM)
+                        told.add(rank)
+                if not workers:
+                    return None  # nothing has begun: nothing is lost
+                if time.time() - self._stop_asked > STOP_SECONDS:
+                    return None
+            time.sleep(POLL_SECONDS)
+
+    def _look(self, workers: dict[int, Worker]) -> None:
+        """Read the processes' files, and note who is gone."""
+        for path in self.workers_folder.glob("rank-*.json"):
+            if path.name.endswith(".end.json"):
+                continue
+            try:
+                info, beat = read_json(path), path.stat().st_mtime
+            except (OSError, InputError):
+                continue
+            worker = workers.setdefault(int(info["rank"]), Worker(info))
+            worker.beat = beat
+            end = path.with_suffix(".end.json")
+            if not worker.end and end.is_file():
+                worker.end = read_json(end)
+            if worker.gone is None and not is_running(worker.info):
+                worker.gone = time.time()
+
+    def _conclude(self, outcome: Outcome) -> int:
+        """Let the reason be the last thing that is seen."""
+        if outcome.status == "finished":
+            return 0
+        if self._stop_asked or outcome.status == "preempted":
+            print("unimo: stopped by SIGTERM; the same command with --resume goes on", file=sys.stderr)
+            return EXIT_PREEMPTED
+        if outcome.culprit is not None and outcome.status != "refused":
+            print(_last_lines(outcome.culprit.info.get("log", "")), file=sys.stderr)
+        place = "" if outcome.culprit is None else f"process {outcome.culprit.rank}: "
+        print(f"unimo: error: {place}{' '.join(outcome.message.split())}", file=sys.stderr)
+        return EXIT_REFUSED if outcome.status == "refused" else EXIT_FAILED
+
+    def _kill_leftovers(self) -> None:
+        """End processes of an earlier supervisor of this run that was killed on this machine."""
+        for folder in (self.plan.folder / "workers").glob(f"{socket.gethostname()}-*"):
+            pid, started = folder.name.split("-")[-2:]
+            if is_running({"pid": pid, "started": started}):
+                continue
+            for path in folder.glob("rank-*.json"):
+                if not path.name.endswith(".end.json") and is_running(worker := read_json(path)):
+                    _signal(int(worker["pid"]), signal.SIGKILL)
+                    _wait_until_gone(worker)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _next_attempt_number(self) -> int:
+        numbers = [int(path.name.partition("-")[2]) for path in self.logs_folder.glob("attempt-*")]
+        return max(numbers, default=0) + 1
+
+    def _latest_checkpoint(self) -> str:
+        latest = self.plan.folder / "checkpoints" / "latest"
+        return os.readlink(latest) if latest.is_symlink() else ""
+
+    def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop_asked = self._stop_asked or time.time()
+
+    def _sleep(self, seconds: float) -> None:
+        deadline = time.time() + seconds
+        while time.time() < deadline and not self._stop_asked:
+            time.sleep(min(POLL_SECONDS, seconds))
+
+    def _note(self, event: str, **values: Any) -> None:
+        line = {"time": round(time.time(), 3), "host": socket.gethostname(), "event": event, **values}
+        with open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+
+def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Worker | None, stopped: bool) -> Outcome:
+    """What an attempt's end means."""
+    ends = {rank: worker.end.get("status") for rank, worker in workers.items()}
+    if returncode == 0 and workers and set(ends.values()) == {"finished"}:
+        return Outcome("finished")
+    if hung is not None:
+        return Outcome("hung", hung, "did nothing for too long, and was killed")
+    if stopped or "preempted" in ends.values():
+        return Outcome("preempted")
+    if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
+        first = min(refused, key=lambda worker: worker.end["time"])
+        return Outcome("refused", first, str(first.end["error"]))
+    culprit = _first_to_fail(workers)
+    if returncode is not None and returncode < 0 and (culprit is None or not culprit.end):
+        return Outcome("launcher_died", None, f"the launcher was killed by signal {-returncode}")
+    if culprit is None:
+        return Outcome("failed", None, "the launcher failed before any process began; see logs/")
+    return Outcome("failed", culprit, str(culprit.end.get("error") or "was killed (by hand, or out of memory)"))
+
+
+def _first_to_fail(workers: dict[int, Worker]) -> Worker | None:
+    """Who failed first; of those within a second, one that was killed, for it leaves the others in a collective."""
+    times = {
+        rank: float(worker.end.get("time", worker.gone or 0.0))
+        for rank, worker in workers.items()
+        if worker.gone is not None and worker.end.get("status") != "finished"
+    }
+    if not times:
+        return None
+    together = [rank for rank, when in times.items() if when <= min(times.values()) + TOGETHER_SECONDS]
+    return workers[min(together, key=lambda rank: (bool(workers[rank].end), times[rank]))]
+
+
+def _end_all(launcher: subprocess.Popen[bytes], workers: dict[int, Worker]) -> None:
+    """Kill what is left of an attempt, by process number."""
+    if launcher.poll() is None:
+        launcher.kill()
+    launcher.wait()
+    for worker in workers.values():
+        if is_running(worker.info):
+            _signal(int(worker.info["pid"]), signal.SIGKILL)
+            _wait_until_gone(worker.info)
+
+
+def _wait_until_gone(worker: dict[str, Any]) -> None:
+    deadline = time.monotonic() + 10
+    while is_running(worker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _die_with_parent() -> None:
+    """Between fork and exec of the launcher: it gets SIGKILL when this process dies, and its workers then end."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _show(log: Path, start: int) -> int:
+    """Print what a log grew by; returns its length."""
+    if not log.is_file():
+        return start
+    with open(log, "rb") as stream:
+        stream.seek(start)
+        new = stream.read()
+    sys.stdout.write(new.decode("utf-8", "replace"))
+    sys.stdout.flush()
+    return start + len(new)
+
+
+def _last_lines(log: str) -> str:
+    """The end of a log."""
+    path = Path(log)
+    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]) if path.is_file() else ""
