@@ -6,7 +6,7 @@ Every function takes its random generator, so that a record's masking depends on
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -114,7 +114,12 @@ class SceneNode(Protocol):
     end: int
 
 
-def choose_node(nodes: Sequence[SceneNode], offsets: Array, rng: np.random.Generator) -> Array:
+def choose_node(
+    nodes: Sequence[SceneNode],
+    offsets: Array,
+    rng: np.random.Generator,
+    kind_weights: Mapping[str, float] | None = None,
+) -> Array:
     """Token positions of one scene-graph node, sorted: a kind is drawn among those there, then a node of it.
 
     What surrounds the node stays visible, so a relation is asked for with both of its objects in sight. Empty where
@@ -124,9 +129,13 @@ def choose_node(nodes: Sequence[SceneNode], offsets: Array, rng: np.random.Gener
         nodes: at least one.
         offsets: [T, 2] characters that each token covers.
         rng: source of randomness.
+        kind_weights: how often a kind is drawn beside the others; 1 where it is not named.
     """
     kinds = sorted({node.kind for node in nodes})
-    kind = kinds[int(rng.integers(len(kinds)))]
+    weights = np.asarray([(kind_weights or {}).get(kind, 1.0) for kind in kinds])
+    if not weights.any():
+        return np.zeros(0, np.int64)
+    kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
     alike = [node for node in nodes if node.kind == kind]
     node = alike[int(rng.integers(len(alike)))]
     return np.flatnonzero((offsets[:, 0] < node.end) & (offsets[:, 1] > node.start))

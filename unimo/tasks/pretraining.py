@@ -108,6 +108,10 @@ class PretrainingOptions:
     of random spans; needs contrastive.augmented, where the nodes stand (the released configs have 0.3 base and 0.4
     large under this name; what it did there is not known)."""
 
+    scenegraph_kinds: dict[str, float] = field(default_factory=dict)
+    """How often a kind of node (object, attribute, relation) is drawn beside the others; 1 where it is not named (ours:
+    relations are learned from such masks, and contrastive learning tells them apart only afterwards)."""
+
     generation_share: float = 0.5
     """Steps with language that generate rather than fill masks (PAPER: uniform; UNIMO-2: one draw a batch)."""
 
@@ -293,7 +297,8 @@ class Pretraining(Task):
             encoding = self.context.tokenizer.encode_with_offsets(text, phrases=self.options.phrases)
             example = text_example(record_id, [ids], vocabulary, self.context.data.max_text_length)
             if nodes and rng.random() < self.options.scenegraph_mask_ratio:
-                positions = choose_node(nodes, encoding.offsets[: len(ids)], rng) + 1  # after [CLS]
+                weights = self.options.scenegraph_kinds
+                positions = choose_node(nodes, encoding.offsets[: len(ids)], rng, weights) + 1  # after [CLS]
                 if len(positions):
                     return hide_tokens(example, positions, vocabulary, self.options.spans, rng)
             return masked_language_example(example, encoding.unit_starts, vocabulary, self.options.spans, rng)
