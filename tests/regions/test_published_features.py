@@ -67,7 +67,7 @@ def test_captions_of_every_coco_release_find_their_features(tmp_path: Path) -> N
 def test_visual_genome_stays_apart_from_coco(tmp_path: Path) -> None:
     images = store_of(tmp_path, {"2": 10}, "--prefix", "VG_100K/")
     assert images.num_regions(["VG_100K_2/2.jpg"]) == [11]
-    with pytest.raises(InputError, match=r"1 images are not in .* the first is 'train2014/COCO_train2014_000000000002'"):
+    with pytest.raises(InputError, match=r"1 images are not in .* 'train2014/COCO_train2014_000000000002'"):
         images.check(["train2014/COCO_train2014_000000000002"], "captions")
     with pytest.raises(InputError, match="no image '3'"):
         images["3"]
