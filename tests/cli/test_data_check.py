@@ -46,6 +46,7 @@ def test_texts_are_shown_as_the_network_reads_them(
     assert "train.tsv:2 | text (" in out and "'a red circle ||| is it?' | label 1" in out
     assert "note: 1 of 6 texts are longer than 64 tokens and are cut" in out
     assert "note: 1 texts are empty, the first in train.tsv:6" in out
+    assert "tokens of which 64 are read): 'red red" in out and "'..." in out
 
 
 def test_unlabelled_records_are_counted(

@@ -11,6 +11,7 @@ from unimo.data.records import Outline, Record
 from unimo.errors import InputError
 from unimo.tokenization import UnimoTokenizer
 
+SHOWN_TEXTS, SHOWN_CHARACTERS = 5, 300  # of a sample
 CHUNK = 20_000  # texts encoded at once; all of MNLI's at once take a gigabyte
 
 
@@ -36,7 +37,7 @@ class Sample:
 
     record_id: str
     texts: tuple[str, ...]
-    """`name (n tokens): "text"`, encoded and decoded again."""
+    """`name (n tokens): "text"`, encoded and decoded again; long ones and many of them are cut short here."""
 
     num_regions: int | None
     """The whole image counted; None where there is no image."""
@@ -191,8 +192,10 @@ def _sample(record: Record, outline: Outline, rules: ReadingRules, has_image: bo
     regions = None
     if outline.image_id and has_image and rules.images is not None:
         [regions] = rules.images.num_regions([outline.image_id])
-    texts = tuple(_shown(name, parts, rules) for name, parts in outline.texts)
-    return Sample(record.record_id, texts, regions, outline.labels)
+    texts = [_shown(name, parts, rules) for name, parts in outline.texts[:SHOWN_TEXTS]]
+    if len(outline.texts) > SHOWN_TEXTS:
+        texts.append(f"and {len(outline.texts) - SHOWN_TEXTS} more")
+    return Sample(record.record_id, tuple(texts), regions, outline.labels)
 
 
 def _shown(name: str, parts: Sequence[str], rules: ReadingRules) -> str:
@@ -200,4 +203,5 @@ def _shown(name: str, parts: Sequence[str], rules: ReadingRules) -> str:
     texts = " ||| ".join(rules.tokenizer.decode(ids) for ids in token_ids)
     length, limit = _length(token_ids), _limit(name, rules)
     cut = f" of which {limit} are read" if length > limit else ""
-    return f"{name} ({length} tokens{cut}): {texts!r}"
+    ending = "" if len(texts) <= SHOWN_CHARACTERS else "..."
+    return f"{name} ({length} tokens{cut}): {texts[:SHOWN_CHARACTERS]!r}{ending}"
