@@ -66,7 +66,7 @@ class QuestionAnswering(ImageTextTask):
         kept = [index for index, scores in enumerate(targets) if scores.any()]
         if not kept:
             raise InputError(f"{self.context.data.train}: none of {len(records)} questions has an answer of the list")
-        if len(kept) < len(records):
+        if len(kept) < len(records) and self.context.processes.is_first:
             print(f"{len(records) - len(kept)} of {len(records)} questions have no answer in the list and are left out")
         texts = self._texts([records[index] for index in kept], self.context.data.train)
         return [self.image_text_stream(texts, [targets[index] for index in kept])]

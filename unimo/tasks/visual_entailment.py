@@ -66,7 +66,7 @@ class VisualEntailment(ImageTextTask):
         known = [index for index, label in enumerate(labels) if label is not None]
         if not known:
             raise InputError(f"{path}: none of {len(records)} records has a label")
-        if len(known) < len(records):
+        if len(known) < len(records) and self.context.processes.is_first:
             print(f"{path}: {len(records) - len(known)} of {len(records)} records have no label and are left out")
         texts = self._texts([records[index] for index in known], path)
         return [self.image_text_stream(texts, [labels[index] for index in known])]
