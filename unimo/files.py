@@ -79,7 +79,9 @@ def suffix_of(path: str | Path) -> str:
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield ``(line_number, line)`` of a UTF-8 file (`.gz` is unpacked), numbers counted from 1, line ends kept.
+    """Yield ``(line_number, line)`` of a UTF-8 file, numbers counted from 1, line ends kept.
+
+    `.gz` is unpacked; a byte order mark at the start is no part of the text.
 
     Raises:
         InputError: the file is missing, empty or not UTF-8; the message names file and line.
@@ -91,7 +93,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:
         try:
             for number, raw in enumerate(stream, start=1):
-                yield number, raw.decode("utf-8")
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise InputError.at(path, f"not valid UTF-8 ({error.reason} at byte {error.start})", number) from error
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unimo.config import describe_parts, dump_config, load_config, read_yaml
 from unimo.config.job import JobConfig
+from unimo.data.formats.parts import split_part
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
 
@@ -88,7 +89,7 @@ def check_splits(job: JobConfig) -> None:
         InputError: naming the split.
     """
     for split, path in job.data.evaluate.items():
-        if not Path(path).is_file():
+        if not split_part(path)[0].is_file():
             raise InputError(f"data.evaluate.{split}: {path}: no such file")
 
 

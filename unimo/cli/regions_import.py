@@ -29,6 +29,9 @@ class Arguments:
     version: str = "1"
     """Version of the features, kept in the store and in every model trained from it."""
 
+    prefix: str = ""
+    """Put before every image id of the files: `VG_100K/` keeps Visual Genome's numbers apart from COCO's."""
+
 
 def run(arguments: Arguments) -> int:
     """Import, and print the count."""
@@ -43,6 +46,7 @@ def run(arguments: Arguments) -> int:
             arguments.output,
             arguments.version,
             lambda done: bar.update(done - bar.n),
+            arguments.prefix,
         )
     print(f"{arguments.output}: {count} images")
     return 0

@@ -12,7 +12,7 @@ from types import ModuleType
 from unimo.errors import InputError
 
 FOLDER = Path(__file__).parent
-GROUPS = ("regions", "worlds")
+GROUPS = ("data", "regions", "worlds")
 """First words of nested verbs."""
 
 HELP_FLAGS = ("-h", "--help", "help")

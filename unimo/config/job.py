@@ -13,7 +13,8 @@ class DataConfig:
     """Where the records lie and how they become batches. Paths are relative to the working directory."""
 
     train: str = ""
-    """File of the training records."""
+    """File of the training records. Its format is told by its name and content; `FILE#PART` names a part of it, such as
+    the splits of Karpathy's files: `dataset_coco.json#train+restval` (see data/README.md)."""
 
     evaluate: dict[str, str] = field(default_factory=dict)
     """Split name -> file, for every split that is evaluated (dev, test, mismatched, ...)."""
@@ -29,7 +30,7 @@ class DataConfig:
     """Most records of a batch; 0 is no limit."""
 
     max_text_length: int = 512
-    """Longest text in tokens, special tokens included; longer ones are cut, and how many is printed."""
+    """Longest text in tokens, special tokens included; longer ones are cut (`unimo data check` says how many)."""
 
     max_regions: int = 101
     """Most regions of an image, the whole image included."""

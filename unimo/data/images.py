@@ -10,6 +10,7 @@ import numpy as np
 from unimo.data.examples import RegionInput
 from unimo.errors import InputError
 from unimo.regions import FeatureSpec, Regions, RegionStore
+from unimo.regions.names import ImageNames
 
 
 def region_input(regions: Regions, max_regions: int) -> RegionInput:
@@ -27,12 +28,13 @@ def region_input(regions: Regions, max_regions: int) -> RegionInput:
 
 
 class ImageSource:
-    """Reads images by id from a region store."""
+    """Reads images by id from a region store, which may name them in its own way (see ``regions.names``)."""
 
     def __init__(self, path: str | Path, max_regions: int) -> None:
         self.path = Path(path)
         self.max_regions = max_regions
         self.store = RegionStore(path)
+        self._names: ImageNames | None = None
 
     @property
     def spec(self) -> FeatureSpec:
@@ -40,15 +42,28 @@ class ImageSource:
         return self.store.spec
 
     def __getitem__(self, image_id: str) -> RegionInput:
-        return region_input(self.store[image_id], self.max_regions)
+        return region_input(self.store[self._stored_id(image_id)], self.max_regions)
+
+    def absent(self, image_ids: Iterable[str]) -> list[str]:
+        """Those images that the store lacks."""
+        return self._stored_names().absent(image_ids)
 
     def check(self, image_ids: Iterable[str], needed_by: str | Path) -> None:
         """Raise InputError naming the first image that the store lacks, before training meets it."""
-        known = set(self.store.ids())
-        absent = [image_id for image_id in image_ids if image_id not in known]
-        if absent:
+        if absent := self.absent(image_ids):
             raise InputError(f"{needed_by}: {len(absent)} images are not in {self.path}, the first is {absent[0]!r}")
 
     def num_regions(self, image_ids: Iterable[str]) -> list[int]:
         """R of each image, the whole image counted."""
-        return [min(self.max_regions, self.store.num_regions(image_id) + 1) for image_id in image_ids]
+        return [min(self.max_regions, self.store.num_regions(self._stored_id(each)) + 1) for each in image_ids]
+
+    def _stored_id(self, image_id: str) -> str:
+        if image_id in self.store:
+            return image_id
+        return self._stored_names().find(image_id) or image_id  # the store says that it has no such image
+
+    def _stored_names(self) -> ImageNames:
+        """The store's ids by what they have in common with others; read once, when first needed."""
+        if self._names is None:
+            self._names = ImageNames(self.store.ids(), str(self.path))
+        return self._names

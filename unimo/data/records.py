@@ -1,18 +1,34 @@
-"""Records: what a dataset file holds, one frozen dataclass a kind, read with errors that name file and line."""
+"""Records: what a dataset file holds, one frozen dataclass a kind. ``unimo.data.formats`` reads them."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol
 
-from unimo.errors import InputError
-from unimo.files import read_json, read_lines, suffix_of
 
-Record = TypeVar("Record")
+@dataclass(frozen=True)
+class Outline:
+    """What a record holds, whatever its kind: for looking at data, not for training on it."""
+
+    texts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Name and parts of each sequence of text that is read or written: a pair of texts is one sequence of two parts."""
+
+    image_id: str = ""
+    labels: tuple[str, ...] | None = None
+    """As the file writes them; empty where they are not known, None where a kind of record has none."""
+
+
+class Record(Protocol):
+    """Any of the records below."""
+
+    @property
+    def record_id(self) -> str:
+        """File and line, or the dataset's own name for it."""
+        ...
+
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,6 +38,10 @@ class TextRecord:
     record_id: str
     text: str
 
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        return Outline((("text", (self.text,)),))
+
 
 @dataclass(frozen=True)
 class ImageRecord:
@@ -30,15 +50,26 @@ class ImageRecord:
     record_id: str
     image_id: str
 
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        return Outline(image_id=self.image_id)
+
 
 @dataclass(frozen=True)
 class CaptionRecord:
-    """One image with all its captions. ``also_true``: further images that the captions are true of."""
+    """One image with all its captions (none where they are not known).
+
+    ``also_true``: further images that the captions are true of.
+    """
 
     record_id: str
     image_id: str
     captions: tuple[str, ...]
     also_true: tuple[str, ...] = ()
+
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        return Outline(tuple(("caption", (caption,)) for caption in self.captions), self.image_id)
 
 
 @dataclass(frozen=True)
@@ -50,6 +81,11 @@ class LabelledTextRecord:
     text_b: str | None
     label: str
 
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        parts = (self.text_a,) if self.text_b is None else (self.text_a, self.text_b)
+        return Outline((("text", parts),), labels=(self.label,) if self.label else ())
+
 
 @dataclass(frozen=True)
 class GenerationRecord:
@@ -58,6 +94,10 @@ class GenerationRecord:
     record_id: str
     sources: tuple[str, ...]
     target: str | None
+
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        return Outline((("source", self.sources), *_target(self.target)))
 
 
 @dataclass(frozen=True)
@@ -69,6 +109,11 @@ class DialogueRecord:
     turns: tuple[str, ...]
     target: str | None
 
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        given = (self.knowledge, *self.turns) if self.knowledge else self.turns
+        return Outline((("source", given), *_target(self.target)))
+
 
 @dataclass(frozen=True)
 class EntailmentRecord:
@@ -78,6 +123,10 @@ class EntailmentRecord:
     image_id: str
     hypothesis: str
     label: str
+
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        return Outline((("hypothesis", (self.hypothesis,)),), self.image_id, (self.label,) if self.label else ())
 
 
 @dataclass(frozen=True)
@@ -89,167 +138,10 @@ class QuestionRecord:
     question: str
     answers: tuple[str, ...]
 
-
-def read_jsonl(path: str | Path, make: Callable[[str, dict[str, Any]], Record]) -> list[Record]:
-    """Read one record a line; ``make(record_id, fields)`` builds it and raises KeyError or ValueError if it cannot.
-
-    Raises:
-        InputError: missing or empty file, invalid UTF-8, a line that is no JSON object or lacks a field; with line.
-    """
-    records = []
-    for number, line in read_lines(path):
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError.at(path, f"not valid JSON: {error.msg}", number) from error
-        if not isinstance(fields, dict):
-            raise InputError.at(path, f"expected a JSON object, found {type(fields).__name__}", number)
-        try:
-            records.append(make(f"{Path(path).name}:{number}", fields))
-        except KeyError as error:
-            raise InputError.at(path, f"no field {error.args[0]!r}", number) from error
-        except ValueError as error:
-            raise InputError.at(path, str(error), number) from error
-    return records
+    def outline(self) -> Outline:
+        """Texts, image and labels."""
+        return Outline((("question", (self.question,)),), self.image_id, self.answers)
 
 
-def read_captions(path: str | Path) -> list[CaptionRecord]:
-    """Images with captions, one JSON object a line, or COCO's caption annotations where the file ends in `.json`.
-
-    A line is ``{"image_id": str, "captions": [str, ...], "also_true": [str, ...]?}``.
-    """
-    if suffix_of(path) == ".json":
-        return read_coco_captions(path)
-
-    def make(record_id: str, fields: dict[str, Any]) -> CaptionRecord:
-        captions = _strings(fields["captions"], "captions")
-        if not captions:
-            raise ValueError("captions: the list is empty")
-        also_true = _strings(fields.get("also_true", []), "also_true")
-        return CaptionRecord(record_id, str(fields["image_id"]), captions, also_true)
-
-    return read_jsonl(path, make)
-
-
-def read_coco_captions(path: str | Path) -> list[CaptionRecord]:
-    """COCO's `captions_<split>.json`: all captions of an image; ids are `<split>/<file name without suffix>`.
-
-    So pictures lie as COCO lays them out: a folder a split.
-    """
-    values = read_json(path)
-    try:
-        split = Path(path).name.split(".")[0].removeprefix("captions_")
-        names = {image["id"]: f"{split}/{Path(image['file_name']).stem}" for image in values["images"]}
-        captions: dict[str, list[str]] = {}
-        for annotation in values["annotations"]:
-            captions.setdefault(names[annotation["image_id"]], []).append(
-                _string(annotation["caption"], "caption").strip()
-            )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError.at(path, f"not COCO's caption annotations ({type(error).__name__}: {error})") from error
-    if not captions:
-        raise InputError.at(path, "no captions")
-    return [
-        CaptionRecord(f"{Path(path).name}:{image_id}", image_id, tuple(texts)) for image_id, texts in captions.items()
-    ]
-
-
-def read_texts(path: str | Path) -> list[TextRecord]:
-    """Texts: a `.jsonl` file with ``{"text": str}`` a line, or any other file as one text a line (blank ones skip)."""
-    if suffix_of(path) == ".jsonl":
-        return read_jsonl(path, lambda record_id, fields: TextRecord(record_id, _string(fields["text"], "text")))
-    name = Path(path).name
-    return [TextRecord(f"{name}:{number}", line.strip()) for number, line in read_lines(path) if line.strip()]
-
-
-def read_images(path: str | Path) -> list[ImageRecord]:
-    """Images without text: ``{"image_id": str}`` a line."""
-    return read_jsonl(path, lambda record_id, fields: ImageRecord(record_id, str(fields["image_id"])))
-
-
-def read_entailment(path: str | Path) -> list[EntailmentRecord]:
-    """``{"record_id": str?, "image_id": str, "hypothesis": str, "label": str?}`` a line."""
-
-    def make(line_id: str, fields: dict[str, Any]) -> EntailmentRecord:
-        hypothesis, label = _string(fields["hypothesis"], "hypothesis"), _string(fields.get("label", ""), "label")
-        return EntailmentRecord(str(fields.get("record_id", line_id)), str(fields["image_id"]), hypothesis, label)
-
-    return read_jsonl(path, make)
-
-
-def read_questions(path: str | Path) -> list[QuestionRecord]:
-    """``{"question_id": str?, "image_id": str, "question": str, "answer": str?, "answers": [str, ...]?}`` a line."""
-
-    def make(line_id: str, fields: dict[str, Any]) -> QuestionRecord:
-        answers = _strings(fields.get("answers", []), "answers")
-        if "answer" in fields:
-            answers = (*answers, _string(fields["answer"], "answer"))
-        question = _string(fields["question"], "question")
-        return QuestionRecord(str(fields.get("question_id", line_id)), str(fields["image_id"]), question, answers)
-
-    return read_jsonl(path, make)
-
-
-def read_object_tags(path: str | Path) -> dict[str, tuple[str, ...]]:
-    """Names of the objects of every image: ``{"image_id": str, "tags": [str, ...]}`` a line."""
-    return dict(read_jsonl(path, lambda _, fields: (str(fields["image_id"]), _strings(fields["tags"], "tags"))))
-
-
-@dataclass(frozen=True)
-class TextColumns:
-    """Which columns of a tab-separated file hold what."""
-
-    text_a: str = "text_a"
-    """The text, or the first of a pair."""
-
-    text_b: str = ""
-    """The second text of a pair; empty where there is one text only."""
-
-    label: str = "label"
-    """The label."""
-
-
-def read_labelled_texts(path: str | Path, columns: TextColumns) -> list[LabelledTextRecord]:
-    """A tab-separated file with a header line; no quoting (original release).
-
-    Raises:
-        InputError: a column is missing from the header or a line; with line.
-    """
-    required = [columns.text_a, columns.label, *([columns.text_b] if columns.text_b else [])]
-    name = Path(path).name
-    return [
-        LabelledTextRecord(
-            f"{name}:{number}", row[columns.text_a], row[columns.text_b] if columns.text_b else None, row[columns.label]
-        )
-        for number, row in read_tsv(path, required)
-    ]
-
-
-def read_tsv(path: str | Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row by column name) of a tab-separated file with a header line."""
-    lines = read_lines(path)
-    _, header_line = next(lines)
-    header = next(csv.reader([header_line.rstrip("\r\n")], delimiter="\t", quoting=csv.QUOTE_NONE))
-    if absent := [column for column in required if column not in header]:
-        raise InputError.at(path, f"no column {', '.join(absent)} in the header {header}", 1)
-    count = 0
-    for number, line in lines:
-        values = line.rstrip("\r\n").split("\t")
-        if len(values) != len(header):
-            raise InputError.at(path, f"{len(values)} columns, the header has {len(header)}", number)
-        count += 1
-        yield number, dict(zip(header, values, strict=True))
-    if count == 0:
-        raise InputError.at(path, "no records after the header")
-
-
-def _string(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name}: expected a string, found {type(value).__name__}")
-    return value
-
-
-def _strings(value: Any, name: str) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"{name}: expected a list of strings, found {type(value).__name__}")
-    return tuple(_string(item, name) for item in value)
+def _target(target: str | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return () if target is None else (("target", (target,)),)

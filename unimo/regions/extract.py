@@ -11,13 +11,13 @@ import numpy as np
 
 from unimo.errors import InputError
 from unimo.regions.detectors import FOLDER_NAME, save_detector
+from unimo.regions.names import PICTURE_SUFFIXES
 from unimo.regions.proposals.codebook import Codebook
 from unimo.regions.proposals.detector import ProposalDetector
 from unimo.regions.proposals.options import ProposalOptions
 from unimo.regions.regions import Regions
 from unimo.regions.store import RegionStore, RegionStoreWriter
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 COMMIT_EVERY = 64  # images of one durable transaction
 CODEBOOK_IMAGES = 1500  # pictures the codebook is fitted on, drawn by seed
 
@@ -44,13 +44,13 @@ def find_images(folder: str | Path) -> dict[str, Path]:
         raise InputError.at(root, "no such folder")
     found: dict[str, Path] = {}
     for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+        if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
             image_id = path.relative_to(root).with_suffix("").as_posix()
             if image_id in found:
                 raise InputError.at(path, f"the same image id as {found[image_id].name}: {image_id!r}")
             found[image_id] = path
     if not found:
-        raise InputError.at(root, f"no pictures ({', '.join(SUFFIXES)}) in this folder")
+        raise InputError.at(root, f"no pictures ({', '.join(PICTURE_SUFFIXES)}) in this folder")
     return found
 
 

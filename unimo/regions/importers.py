@@ -73,9 +73,14 @@ IMPORTERS: dict[str, Callable[[str | Path], Iterator[tuple[str, Regions]]]] = {
 
 
 def import_features(
-    kind: str, inputs: list[Path], output: str | Path, version: str, progress: Callable[[int], None] | None = None
+    kind: str,
+    inputs: list[Path],
+    output: str | Path,
+    version: str,
+    progress: Callable[[int], None] | None = None,
+    prefix: str = "",
 ) -> int:
-    """Write feature files into a store; returns the number of images.
+    """Write feature files into a store; returns the number of images. ``prefix`` is put before every image id.
 
     Raises:
         InputError: unknown format, damaged input, an image given twice, or records of different sizes; nothing is
@@ -87,7 +92,8 @@ def import_features(
     seen: set[str] = set()
     try:
         for path in inputs:
-            for image_id, regions in IMPORTERS[kind](path):
+            for name, regions in IMPORTERS[kind](path):
+                image_id = prefix + name
                 spec = FeatureSpec(kind, version, regions.features.shape[1], regions.class_probabilities.shape[1])
                 writer = writer or RegionStoreWriter(output, spec)
                 if image_id in seen:

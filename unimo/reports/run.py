@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unimo.data.records import read_jsonl
+from unimo.data.formats.json_fields import read_jsonl
 from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.regions.extract import find_images

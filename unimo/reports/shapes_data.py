@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unimo.data.records import CaptionRecord, LabelledTextRecord, TextColumns, read_captions, read_labelled_texts
+from unimo.data.formats.captions import read_captions
+from unimo.data.formats.tables import TextColumns, read_labelled_texts
+from unimo.data.records import CaptionRecord, LabelledTextRecord
 from unimo.errors import InputError
 from unimo.files import read_json, read_lines
 from unimo.reports.run import read_predictions, read_report

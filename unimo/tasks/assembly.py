@@ -50,11 +50,16 @@ class Assembly:
 
 def assemble(job: JobConfig, options: Any, processes: ProcessGroup | None = None) -> Assembly:
     """Build everything a training job needs; what does not fit together is an InputError naming the key."""
+    task = build_task(job, options, processes)
+    return Assembly(task, build_model(job, task))
+
+
+def build_task(job: JobConfig, options: Any, processes: ProcessGroup | None = None) -> Task:
+    """The task of a job with its tokenizer and region store, without a network."""
     tokenizer = load_tokenizer(job.tokenizer or job.init_from)
     images = ImageSource(job.data.regions, job.data.max_regions) if job.data.regions else None
     context = TaskContext(job.data, tokenizer, images, job.training.seed, processes or ProcessGroup())
-    task = task_class(job.task)(context, options)
-    return Assembly(task, build_model(job, task))
+    return task_class(job.task)(context, options)
 
 
 def load_tokenizer(path: str | Path) -> UnimoTokenizer:

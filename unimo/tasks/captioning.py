@@ -11,14 +11,17 @@ import numpy as np
 
 from unimo.data.batch import collate
 from unimo.data.examples import Example, RegionInput, with_regions
+from unimo.data.formats.captions import read_captions, read_object_tags
 from unimo.data.generation_examples import generation_example, hide_history, with_object_tags
-from unimo.data.records import CaptionRecord, read_captions, read_object_tags
+from unimo.data.records import CaptionRecord
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.generation import DecodingSettings, TargetStart
 from unimo.metrics.captioning import caption_metrics
 from unimo.modeling import UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions
+from unimo.regions.names import ImageNames
+from unimo.tasks.downstream import unlabelled_notes
 from unimo.tasks.generating import GeneratingTask
 from unimo.training.task import (
     Evaluation,
@@ -72,11 +75,18 @@ class Captioning(GeneratingTask):
         tags = read_object_tags(options.object_tags) if options.object_tags else {}
         token_ids = context.tokenizer.encode_batch([" ".join(names) for names in tags.values()])
         self._tags = {image: ids[: options.max_tag_tokens] for image, ids in zip(tags, token_ids, strict=True)}
+        self._tagged = ImageNames(tags, options.object_tags)
+
+    def read(self, path: str | Path) -> list[CaptionRecord]:
+        """Images with captions, or images to caption."""
+        return read_captions(path, required=False)
 
     def streams(self) -> list[TrainingStream]:
         """One record a caption."""
         records = self._records(self.context.data.train)
         images = self.context.require_images()
+        if absent := [record.image_id for record in records if not record.captions]:
+            raise InputError(f"{self.context.data.train}: {len(absent)} images have no caption: {absent[0]!r}")
         pairs = [(record, caption) for record in records for caption in record.captions]
         token_ids = self.context.tokenizer.encode_batch([caption for _, caption in pairs])
         num_regions = dict(
@@ -84,7 +94,7 @@ class Captioning(GeneratingTask):
         )
         limit = self.context.data.max_text_length
         lengths = [
-            num_regions[record.image_id] + len(self._tags.get(record.image_id, ())) + min(limit, len(ids) + 2)
+            num_regions[record.image_id] + len(self._tags_of(record.image_id)) + min(limit, len(ids) + 2)
             for (record, _), ids in zip(pairs, token_ids, strict=True)
         ]
 
@@ -98,14 +108,19 @@ class Captioning(GeneratingTask):
         return [TrainingStream("captions", lengths, make_batch)]
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
-        """Captions by the decoding asked for, scored against all captions of their image."""
+        """Captions by the decoding asked for, scored against all captions of their image where it has any."""
         records = self._records(path)
         images = self.context.require_images()
         given = [self._given(record.image_id, images[record.image_id]) for record in records]
         written = self.caption(model, given)
         captions = {record.image_id: each["caption"] for record, each in zip(records, written, strict=True)}
-        references = {record.image_id: list(record.captions) for record in records}
-        metrics, notes = caption_metrics(captions, references, self.options.metrics)
+        references = {record.image_id: list(record.captions) for record in records if record.captions}
+        metrics: dict[str, float | None] = {self.best_metric: None}
+        notes = unlabelled_notes(len(references), len(records))
+        if references:
+            scored = {image_id: captions[image_id] for image_id in references}
+            metrics, more = caption_metrics(scored, references, self.options.metrics)
+            notes += more
         predictions = [{"image_id": r.image_id, **each} for r, each in zip(records, written, strict=True)]
         return Evaluation(metrics, predictions, notes)
 
@@ -123,15 +138,19 @@ class Captioning(GeneratingTask):
         return [self.written(hypotheses, "caption") for hypotheses in found]
 
     def _records(self, path: str | Path) -> list[CaptionRecord]:
-        records = read_captions(path)
+        records = self.read(path)
         self.context.require_images().check((record.image_id for record in records), path)
-        if self._tags and (absent := [record.image_id for record in records if record.image_id not in self._tags]):
+        if self._tags and (absent := self._tagged.absent(record.image_id for record in records)):
             raise InputError(f"{path}: {len(absent)} images have no tags in {self.options.object_tags}: {absent[0]!r}")
         return records
 
+    def _tags_of(self, image_id: str) -> Sequence[int]:
+        """Token ids of an image's tags."""
+        return self._tags.get(self._tagged.find(image_id) or "", ())
+
     def _given(self, image_id: str, regions: RegionInput) -> Example:
         """Image and tags, without a caption."""
-        return with_object_tags(Example("", regions=regions), self._tags.get(image_id, ()))
+        return with_object_tags(Example("", regions=regions), self._tags_of(image_id))
 
     def _training_example(self, record: CaptionRecord, caption_ids: Sequence[int], rng: np.random.Generator) -> Example:
         vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
@@ -139,5 +158,5 @@ class Captioning(GeneratingTask):
             record.record_id, (), caption_ids, vocabulary, vocabulary.sep_id, max_target_length=limit
         )
         text = hide_history(text, self.options.history_dropout, vocabulary, rng)
-        tagged = with_object_tags(text, self._tags.get(record.image_id, ()))
+        tagged = with_object_tags(text, self._tags_of(record.image_id))
         return with_regions(tagged, self.context.require_images()[record.image_id])

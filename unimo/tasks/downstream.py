@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import paddle
 from paddle import Tensor
 
 from unimo.data.batch import Batch
+from unimo.data.records import EntailmentRecord, LabelledTextRecord
+from unimo.errors import InputError
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions, Noise, View, adversarial_loss, start_noise
 from unimo.training.task import Losses, Report, StepBatch, Task, model_inputs
@@ -45,6 +49,22 @@ class DownstreamTask(Task):
         )
         return {f"{self.loss_name}.{name}": value for name, value in parts.items()}, self.report(logits, batch)
 
+    def labels_of(
+        self, records: Sequence[LabelledTextRecord] | Sequence[EntailmentRecord], path: str | Path
+    ) -> list[Any]:
+        """The value of every record's label, None where it has none.
+
+        Raises:
+            InputError: a label cannot be used; names its record.
+        """
+        values: list[Any] = []
+        for record in records:
+            try:
+                values.append(self.label_value(record.label) if record.label else None)
+            except ValueError as error:
+                raise InputError(f"{path}: {record.record_id}: {error}") from error
+        return values
+
     def noise(self, model: UnimoModel, inputs: ModelInputs) -> Noise:
         """Fresh starts of the perturbations: texts of [B, T, D], regions of [B, R, F]."""
         options: AdversarialOptions = self.options.adversarial
@@ -76,3 +96,31 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """[N, C] logits -> [N, C] probabilities."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def require_labels(labels: Sequence[Any], path: str | Path) -> None:
+    """Refuse training records without a label.
+
+    Raises:
+        InputError: naming the file.
+    """
+    if absent := sum(label is None for label in labels):
+        raise InputError(f"{path}: {absent} of {len(labels)} records have no label; is options.columns.label right?")
+
+
+def label_index(label: str, labels: Sequence[str]) -> int:
+    """The class number of a label.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if label not in labels:
+        raise ValueError(f"label {label!r} is none of {list(labels)}")
+    return labels.index(label)
+
+
+def unlabelled_notes(num_labelled: int, num_records: int) -> list[str]:
+    """What is said of an evaluated file whose records do not all have labels (or references)."""
+    if num_labelled == num_records:
+        return []
+    return [f"{num_records - num_labelled} of {num_records} records have no label: predicted, not scored"]

@@ -19,9 +19,11 @@ from unimo.data.examples import (
     text_example,
     with_regions,
 )
+from unimo.data.formats.captions import read_captions, read_images
+from unimo.data.formats.texts import read_texts
 from unimo.data.generation_examples import generation_example, hide_history
 from unimo.data.masking import Fragments, SceneNode, SpanMasking, choose_node
-from unimo.data.records import read_images, read_texts
+from unimo.data.records import Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel, gather_rows
@@ -143,6 +145,18 @@ class Pretraining(Task):
             heads |= {"image_pooler": 0, self.options.contrastive.score: 0, "regions": 0}
             heads |= {"dual": 0} if self.options.contrastive.dual_pairs else {}
         return heads
+
+    def training_files(self) -> dict[str, Sequence[str]]:
+        """Up to three corpora, those that are named."""
+        options = self.options
+        named = {"pairs": options.pairs, "texts": options.texts, "images": options.images}
+        return {name: paths for name, paths in named.items() if paths}
+
+    def read(self, path: str | Path) -> Sequence[Record]:
+        """A corpus by the key that names it; any other file holds images with captions, as evaluation reads them."""
+        if str(path) in self.options.texts:
+            return read_texts(path)
+        return read_images(path) if str(path) in self.options.images else read_captions(path)
 
     def streams(self) -> list[TrainingStream]:
         """Up to three streams, those whose file is named."""

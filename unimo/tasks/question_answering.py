@@ -14,7 +14,9 @@ import paddle.nn.functional as F
 from unimo.data.answers import normalize_answer, read_answers, soft_scores
 from unimo.data.batch import Batch
 from unimo.data.examples import Example
-from unimo.data.records import QuestionRecord, read_questions
+from unimo.data.formats.questions import read_questions
+from unimo.data.records import QuestionRecord
+from unimo.errors import InputError
 from unimo.metrics.question_answering import vqa_accuracy
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions, View
@@ -53,11 +55,17 @@ class QuestionAnswering(ImageTextTask):
         """Both poolers and a two-layer head with one output an answer."""
         return {"text_pooler": 0, "image_pooler": 0, "answers": len(self.answers)}
 
+    def read(self, path: str | Path) -> list[QuestionRecord]:
+        """Questions about images."""
+        return read_questions(path)
+
     def streams(self) -> list[TrainingStream]:
         """The training file; questions none of whose answers can be chosen are left out and counted."""
-        records = read_questions(self.context.data.train)
+        records = self.read(self.context.data.train)
         targets = [self._targets(record) for record in records]
         kept = [index for index, scores in enumerate(targets) if scores.any()]
+        if not kept:
+            raise InputError(f"{self.context.data.train}: none of {len(records)} questions has an answer of the list")
         if len(kept) < len(records):
             print(f"{len(records) - len(kept)} of {len(records)} questions have no answer in the list and are left out")
         texts = self._texts([records[index] for index in kept], self.context.data.train)
@@ -72,7 +80,7 @@ class QuestionAnswering(ImageTextTask):
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Official accuracy where answers are given; predictions in any case."""
-        records = read_questions(path)
+        records = self.read(path)
         texts = self._texts(records, path)
         chosen = self._outputs(model, [texts.example(index) for index in range(len(records))]).argmax(axis=-1)
         found = {record.record_id: self.answers[int(each)] for record, each in zip(records, chosen, strict=True)}
@@ -106,7 +114,7 @@ class QuestionAnswering(ImageTextTask):
         return str(names[counts.argmax()])
 
     def _training_answers(self) -> list[str]:
-        records = read_questions(self.context.data.train)
+        records = self.read(self.context.data.train)
         return sorted({normalize_answer(answer) for record in records for answer in record.answers})
 
     def _targets(self, record: QuestionRecord) -> np.ndarray:

@@ -13,7 +13,8 @@ import paddle.nn.functional as F
 
 from unimo.data.batch import Batch
 from unimo.data.examples import text_example
-from unimo.data.records import CaptionRecord, read_captions
+from unimo.data.formats.captions import read_captions
+from unimo.data.records import CaptionRecord
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.metrics.retrieval import retrieval_metrics
@@ -71,6 +72,10 @@ class Retrieval(DownstreamTask):
     def heads(self) -> dict[str, int]:
         """Both poolers and the matching head."""
         return {"text_pooler": 0, "image_pooler": 0, "match": 0}
+
+    def read(self, path: str | Path) -> list[CaptionRecord]:
+        """Images with captions."""
+        return read_captions(path)
 
     def streams(self) -> list[TrainingStream]:
         """One record a caption; its length counts all rows of its group."""

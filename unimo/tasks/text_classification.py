@@ -13,14 +13,22 @@ import paddle.nn.functional as F
 
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example, TokenTargets
-from unimo.data.records import TextColumns, read_labelled_texts
+from unimo.data.formats.tables import TextColumns, read_labelled_texts
+from unimo.data.records import LabelledTextRecord
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.metrics.classification import accuracy, f1, matthews
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel, gather_rows
 from unimo.objectives import classification_loss, language_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
-from unimo.tasks.downstream import DownstreamTask, batch_accuracy, softmax
+from unimo.tasks.downstream import (
+    DownstreamTask,
+    batch_accuracy,
+    label_index,
+    require_labels,
+    softmax,
+    unlabelled_notes,
+)
 from unimo.tasks.text_baseline import TfidfBaseline
 from unimo.tasks.text_inputs import outputs_of, requested_examples, text_examples
 from unimo.training.task import (
@@ -82,9 +90,18 @@ class TextClassification(DownstreamTask):
         heads = {"text_pooler": 0, "classifier": len(self.options.labels)}
         return heads | {"masked_language": 0} if self.options.masked_language_weight else heads
 
+    def read(self, path: str | Path) -> list[LabelledTextRecord]:
+        """Texts with labels."""
+        return read_labelled_texts(path, self.options.columns)
+
+    def label_value(self, label: str) -> int:
+        """The class number."""
+        return label_index(label, self.options.labels)
+
     def streams(self) -> list[TrainingStream]:
         """The training file."""
         examples = self._examples(self.context.data.train)
+        require_labels([example.label for example in examples], self.context.data.train)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = [self._hide(examples[index], record_rng(self.context.seed, epoch, index)) for index in indices]
@@ -123,30 +140,36 @@ class TextClassification(DownstreamTask):
         return View(classification_loss(logits, paddle.to_tensor(batch.labels), self.options.label_smoothing), logits)
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
-        """Accuracy and mean cross-entropy over a file."""
+        """Accuracy and mean cross-entropy over the records of a file that have labels; predictions for all."""
         examples = self._examples(path)
         logits = self._logits(model, examples)
-        labels = np.asarray([example.label for example in examples])
-        predicted = logits.argmax(axis=-1)
-        loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
         predictions = [
             {"record_id": example.record_id, "label": self.options.labels[int(choice)]}
-            for example, choice in zip(examples, predicted, strict=True)
+            for example, choice in zip(examples, logits.argmax(axis=-1), strict=True)
         ]
-        metrics: dict[str, float | None] = {"accuracy": accuracy(predicted, labels), "loss": loss}
+        known = [index for index, example in enumerate(examples) if example.label is not None]
+        metrics: dict[str, float | None] = {"accuracy": None}
+        if known:
+            metrics = self._scores(logits[known], np.asarray([examples[index].label for index in known]))
+            if self.options.baseline:
+                metrics["baseline_accuracy"] = self._baseline_accuracy(path)
+        return Evaluation(metrics, predictions, unlabelled_notes(len(known), len(examples)))
+
+    def _scores(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
+        predicted = logits.argmax(axis=-1)
+        loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
+        scores: dict[str, float | None] = {"accuracy": accuracy(predicted, labels), "loss": loss}
         if len(self.options.labels) == 2:
-            metrics |= {"f1": f1(predicted, labels), "matthews": matthews(predicted, labels)}
-        if self.options.baseline:
-            metrics["baseline_accuracy"] = self._baseline_accuracy(path)
-        return Evaluation(metrics, predictions)
+            scores |= {"f1": f1(predicted, labels), "matthews": matthews(predicted, labels)}
+        return scores
 
     def _baseline_accuracy(self, path: str | Path) -> float:
         """Accuracy of the baseline on a file; it is fitted once, and every file scored once."""
-        columns = self.options.columns
         if self._baseline is None:
-            self._baseline = TfidfBaseline(read_labelled_texts(self.context.data.train, columns))
+            self._baseline = TfidfBaseline(self.read(self.context.data.train))
         if str(path) not in self._baseline_scores:
-            self._baseline_scores[str(path)] = self._baseline.accuracy(read_labelled_texts(path, columns))
+            labelled = [record for record in self.read(path) if record.label]
+            self._baseline_scores[str(path)] = self._baseline.accuracy(labelled)
         return self._baseline_scores[str(path)]
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
@@ -181,11 +204,7 @@ class TextClassification(DownstreamTask):
         return outputs_of(self.context, examples, forward)
 
     def _examples(self, path: str | Path) -> list[Example]:
-        records = read_labelled_texts(path, self.options.columns)
-        labels = {label: number for number, label in enumerate(self.options.labels)}
-        for record in records:
-            if record.label not in labels:
-                line = int(record.record_id.rpartition(":")[2])
-                raise InputError.at(path, f"label {record.label!r} is none of {list(labels)}", line)
+        records = self.read(path)
+        labels = self.labels_of(records, path)
         examples = text_examples(self.context, records)
-        return [replace(e, label=labels[record.label]) for e, record in zip(examples, records, strict=True)]
+        return [replace(example, label=label) for example, label in zip(examples, labels, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from unimo.data.batch import collate
 from unimo.data.examples import Example
 from unimo.data.formats.generation import GenerationColumns, read_generation
 from unimo.data.generation_examples import dialogue_example, generation_example, hide_history
-from unimo.data.records import DialogueRecord, GenerationRecord
+from unimo.data.records import DialogueRecord, GenerationRecord, Outline, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.generation import DecodingSettings, TargetStart
@@ -78,9 +78,23 @@ class TextGeneration(GeneratingTask):
         """Conversations need role and turn embeddings."""
         return {"num_roles": 3, "num_turns": self.options.num_turns} if self.options.num_turns else {}
 
+    def read(self, path: str | Path) -> list[GenerationRecord] | list[DialogueRecord]:
+        """Sources with targets, or conversations."""
+        return read_generation(path, self.options.columns, dialogue=self.options.num_turns > 0)
+
+    def text_limits(self) -> dict[str, int]:
+        """Sources and targets have limits of their own."""
+        return {"source": self.options.max_source_length, "target": self.options.max_target_length}
+
+    def outline(self, record: Record) -> Outline:
+        """Of a conversation the last turns."""
+        if isinstance(record, DialogueRecord):
+            return replace(record, turns=record.turns[-(self.options.num_turns - 1) :]).outline()
+        return record.outline()
+
     def streams(self) -> list[TrainingStream]:
         """The training file."""
-        records = self._records(self.context.data.train)
+        records = self.read(self.context.data.train)
         if absent := [record.record_id for record in records if record.target is None]:
             raise InputError(f"{self.context.data.train}: {len(absent)} records have no target: {absent[0]}")
         examples = self._examples(records)
@@ -93,7 +107,7 @@ class TextGeneration(GeneratingTask):
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Perplexity of the targets, and scores of the generated texts."""
-        records = self._records(path)
+        records = self.read(path)
         known = [record for record in records if record.target is not None]
         metrics: dict[str, float | None] = {"perplexity": None}
         if known:
@@ -137,9 +151,6 @@ class TextGeneration(GeneratingTask):
         vocabulary = self.context.vocabulary
         role = 0 if self.options.num_turns else None
         return TargetStart(vocabulary.cls_id, vocabulary.mask_id, first_positions, role, role)
-
-    def _records(self, path: str | Path) -> list[GenerationRecord] | list[DialogueRecord]:
-        return read_generation(path, self.options.columns, dialogue=self.options.num_turns > 0)
 
     def _examples(
         self, records: Sequence[GenerationRecord | DialogueRecord], with_targets: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,13 +13,14 @@ import paddle
 
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example
-from unimo.data.records import TextColumns, read_labelled_texts
+from unimo.data.formats.tables import TextColumns, read_labelled_texts
+from unimo.data.records import LabelledTextRecord
 from unimo.errors import InputError
 from unimo.metrics.regression import pearson, spearman
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives import regression_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
-from unimo.tasks.downstream import DownstreamTask
+from unimo.tasks.downstream import DownstreamTask, require_labels, unlabelled_notes
 from unimo.tasks.text_inputs import outputs_of, requested_examples, text_examples
 from unimo.training.task import Evaluation, PredictionRequest, StepBatch, TrainingStream
 
@@ -47,9 +49,24 @@ class TextRegression(DownstreamTask):
         """Text pooler and a head with one output."""
         return {"text_pooler": 0, "classifier": 1}
 
+    def read(self, path: str | Path) -> list[LabelledTextRecord]:
+        """Texts with numbers."""
+        return read_labelled_texts(path, self.options.columns)
+
+    def label_value(self, label: str) -> float:
+        """The number."""
+        try:
+            value = float(np.float32(label))
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ValueError(f"label {label!r} is not a number")
+        return value
+
     def streams(self) -> list[TrainingStream]:
         """The training file."""
         examples = self._examples(self.context.data.train)
+        require_labels([example.label for example in examples], self.context.data.train)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             return {"main": collate([examples[index] for index in indices], self.context.vocabulary.pad_id)}
@@ -62,20 +79,23 @@ class TextRegression(DownstreamTask):
         return View(regression_loss(values, paddle.to_tensor(batch.labels)), values)
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
-        """Pearson and Spearman correlation, and mean squared error, over a file."""
+        """Pearson and Spearman correlation, and mean squared error, where there are labels; predictions for all."""
         examples = self._examples(path)
         values = self._values(model, examples)
-        labels = np.asarray([example.label for example in examples])
-        metrics = {
-            "pearson": pearson(values, labels),
-            "spearman": spearman(values, labels),
-            "loss": float(np.mean((values - labels) ** 2)),
-        }
+        known = [index for index, example in enumerate(examples) if example.label is not None]
+        metrics: dict[str, float | None] = {"pearson": None}
+        if known:
+            found, labels = values[known], np.asarray([examples[index].label for index in known])
+            metrics = {
+                "pearson": pearson(found, labels),
+                "spearman": spearman(found, labels),
+                "loss": float(np.mean((found - labels) ** 2)),
+            }
         predictions = [
             {"record_id": example.record_id, "value": float(value)}
             for example, value in zip(examples, values, strict=True)
         ]
-        return Evaluation(metrics, predictions)
+        return Evaluation(metrics, predictions, unlabelled_notes(len(known), len(examples)))
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
         """The value of every text or pair of texts."""
@@ -91,13 +111,7 @@ class TextRegression(DownstreamTask):
         return outputs_of(self.context, examples, forward)[:, 0]
 
     def _examples(self, path: str | Path) -> list[Example]:
-        records = read_labelled_texts(path, self.options.columns)
-        examples = []
-        for record, example in zip(records, text_examples(self.context, records), strict=True):
-            try:
-                value = np.float32(record.label)
-            except ValueError as error:
-                line = int(record.record_id.rpartition(":")[2])
-                raise InputError.at(path, f"label {record.label!r} is not a number", line) from error
-            examples.append(replace(example, label=float(value)))
-        return examples
+        records = self.read(path)
+        labels = self.labels_of(records, path)
+        examples = text_examples(self.context, records)
+        return [replace(example, label=label) for example, label in zip(examples, labels, strict=True)]

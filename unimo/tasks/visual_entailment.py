@@ -13,13 +13,14 @@ import paddle.nn.functional as F
 
 from unimo.data.batch import Batch
 from unimo.data.examples import Example
-from unimo.data.records import EntailmentRecord, read_entailment
+from unimo.data.formats.entailment import read_entailment
+from unimo.data.records import EntailmentRecord
 from unimo.errors import InputError
 from unimo.metrics.classification import accuracy
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives import classification_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
-from unimo.tasks.downstream import batch_accuracy, softmax
+from unimo.tasks.downstream import batch_accuracy, label_index, softmax, unlabelled_notes
 from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
 from unimo.tasks.text_inputs import outputs_of
 from unimo.training.task import Evaluation, PredictionRequest, Report, TrainingStream
@@ -49,10 +50,26 @@ class VisualEntailment(ImageTextTask):
         """Both poolers and the two-layer classifier."""
         return {"text_pooler": 0, "image_pooler": 0, "entailment": len(self.options.labels)}
 
+    def read(self, path: str | Path) -> list[EntailmentRecord]:
+        """Hypotheses about images."""
+        return read_entailment(path)
+
+    def label_value(self, label: str) -> int:
+        """The class number."""
+        return label_index(label, self.options.labels)
+
     def streams(self) -> list[TrainingStream]:
-        """The training file."""
-        texts, labels = self._read(self.context.data.train)
-        return [self.image_text_stream(texts, labels)]
+        """The training file; records without a label (SNLI-VE: no agreement) are left out and counted."""
+        path = self.context.data.train
+        records = self.read(path)
+        labels = self.labels_of(records, path)
+        known = [index for index, label in enumerate(labels) if label is not None]
+        if not known:
+            raise InputError(f"{path}: none of {len(records)} records has a label")
+        if len(known) < len(records):
+            print(f"{path}: {len(records) - len(known)} of {len(records)} records have no label and are left out")
+        texts = self._texts([records[index] for index in known], path)
+        return [self.image_text_stream(texts, [labels[index] for index in known])]
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Cross-entropy of the label."""
@@ -64,19 +81,23 @@ class VisualEntailment(ImageTextTask):
         return {"accuracy": batch_accuracy(logits, batch)}
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
-        """Accuracy and mean cross-entropy, and the share of the most frequent label beside them."""
-        texts, labels = self._read(path)
+        """Accuracy and mean cross-entropy, and the share of the most frequent label, where there are labels."""
+        records = self.read(path)
+        labels, texts = self.labels_of(records, path), self._texts(records, path)
         logits = self._outputs(model, [texts.example(index) for index in range(len(labels))])
-        predicted, expected = logits.argmax(axis=-1), np.asarray(labels)
-        loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(expected)))
         predictions = [
             {"record_id": name, "label": self.options.labels[int(choice)]}
-            for name, choice in zip(texts.record_ids, predicted, strict=True)
+            for name, choice in zip(texts.record_ids, logits.argmax(axis=-1), strict=True)
         ]
-        majority = float(np.bincount(expected).max() / len(expected))
-        return Evaluation(
-            {"accuracy": accuracy(predicted, expected), "loss": loss, "majority_accuracy": majority}, predictions
-        )
+        known = [index for index, label in enumerate(labels) if label is not None]
+        metrics: dict[str, float | None] = {"accuracy": None}
+        if known:
+            expected = np.asarray([labels[index] for index in known])
+            loss = float(F.cross_entropy(paddle.to_tensor(logits[known]), paddle.to_tensor(expected)))
+            majority = float(np.bincount(expected).max() / len(expected))
+            found = accuracy(logits[known].argmax(axis=-1), expected)
+            metrics = {"accuracy": found, "loss": loss, "majority_accuracy": majority}
+        return Evaluation(metrics, predictions, unlabelled_notes(len(known), len(records)))
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
         """Label and probabilities of every image with every text."""
@@ -98,12 +119,6 @@ class VisualEntailment(ImageTextTask):
         hidden = model(inputs, perturbations)
         return model.heads["entailment"](model.pool_text(hidden, inputs) + model.pool_image(hidden))
 
-    def _read(self, path: str | Path) -> tuple[ImageTexts, list[int]]:
-        records = read_entailment(path)
+    def _texts(self, records: Sequence[EntailmentRecord], path: str | Path) -> ImageTexts:
         rows = [(record.record_id, record.image_id, record.hypothesis) for record in records]
-        return image_texts(self.context, rows, path), [self._label(record, path) for record in records]
-
-    def _label(self, record: EntailmentRecord, path: str | Path) -> int:
-        if record.label not in self.options.labels:
-            raise InputError(f"{path}: {record.record_id}: label {record.label!r} is none of {self.options.labels}")
-        return self.options.labels.index(record.label)
+        return image_texts(self.context, rows, path)

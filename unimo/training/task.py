@@ -17,8 +17,10 @@ from paddle import Tensor
 
 from unimo.config.job import DataConfig
 from unimo.data.batch import Batch
+from unimo.data.description import DataDescription, ReadingRules, describe_records
 from unimo.data.examples import RegionInput, Vocabulary
 from unimo.data.images import ImageSource
+from unimo.data.records import Outline, Record
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, UnimoModel
 from unimo.tokenization import UnimoTokenizer
@@ -122,6 +124,10 @@ class Task(ABC):
         return {}
 
     @abstractmethod
+    def read(self, path: str | Path) -> Sequence[Record]:
+        """The records of a file, as training and evaluation read them; nothing is made of them yet."""
+
+    @abstractmethod
     def streams(self) -> list[TrainingStream]:
         """The training data, read and checked."""
 
@@ -148,6 +154,37 @@ class Task(ABC):
             InputError: the task makes no predictions, or lacks the images or texts that it needs.
         """
         raise InputError(f"task: {self.name} makes no predictions; fine-tune the checkpoint for a task first")
+
+    def training_files(self) -> dict[str, Sequence[str]]:
+        """Name -> files of training records."""
+        return {"train": [self.context.data.train]}
+
+    def outline(self, record: Record) -> Outline:
+        """What of a record the task reads."""
+        return record.outline()
+
+    def text_limits(self) -> dict[str, int]:
+        """Longest sequences in tokens, by the name they have in an outline; others have ``data.max_text_length``."""
+        return {}
+
+    def label_value(self, label: str) -> Any:
+        """What a label becomes.
+
+        Raises:
+            ValueError: it cannot be used.
+        """
+        return label
+
+    def describe(self, path: str | Path) -> DataDescription:
+        """What stands in a file, and what of it is broken; needs no model.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        context = self.context
+        limits, longest = self.text_limits(), context.data.max_text_length
+        rules = ReadingRules(context.tokenizer, context.images, longest, limits, self.label_value)
+        return describe_records(self.read(path), self.outline, rules)
 
 
 def num_rows(batches: StepBatch) -> int:

@@ -7,32 +7,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unimo.data.records import DialogueRecord, GenerationRecord, read_jsonl, read_tsv
-from unimo.errors import InputError
-from unimo.files import read_json, read_lines, suffix_of
+from unimo.data.formats import coqa
+from unimo.data.formats.json_fields import read_jsonl, string
+from unimo.data.formats.line_pairs import read_line_pairs
+from unimo.data.formats.parts import whole_file
+from unimo.data.formats.tables import read_table
+from unimo.data.records import DialogueRecord, GenerationRecord
+from unimo.files import read_json, suffix_of
 
 TURN_SEPARATOR = " [SEP] "
+TABLES = (".tsv", ".csv")
 
 
 @dataclass(frozen=True)
 class GenerationColumns:
     """Where files hold sources and target. The kind of file is told by its name.
 
-    `.tsv` has a header; `.jsonl` has fields of the same names; `.json` is CoQA; any other file has one source a line,
-    and its targets lie in the file that ``line_pair`` names.
+    `.tsv` and `.csv` have a header; `.jsonl` has fields of the same names; `.json` is CoQA; any other file has one
+    source a line, and its targets lie in the file that ``line_pair`` names.
     """
 
     sources: tuple[str, ...] = ("src",)
     """Columns of the sources, in order; of a conversation the first holds the turns, separated by ` [SEP] `."""
 
     target: str = "tgt"
-    """Column of the target."""
+    """Column of the target. A file without this column can be predicted, not trained on or scored."""
 
     knowledge: str = "knowledge"
     """Column of a conversation's background."""
 
     line_pair: tuple[str, ...] = ("src", "tgt")
-    """A part of the source file's name and what stands there in the target file's: train.source, train.target."""
+    """A part of the source file's name and what stands there in the target file's: [src, tgt] for src-train.txt and
+    train.src.txt, [source, target] for train.source."""
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be."""
@@ -48,69 +54,31 @@ def read_generation(
     Raises:
         InputError: missing or empty file, a line that lacks a column, source and target files of different length.
     """
+    file = whole_file(path)
+    kind = suffix_of(file)
     if dialogue:
-        return read_coqa(path) if suffix_of(path) == ".json" else list(_dialogue_rows(path, columns))
-    if suffix_of(path) == ".tsv":
-        return list(_table_rows(path, columns))
-    if suffix_of(path) == ".jsonl":
-        return read_jsonl(path, lambda name, fields: _from_fields(name, fields, columns))
-    return read_line_pairs(path, *columns.line_pair)
+        return coqa.dialogues(read_json(file), file) if kind == ".json" else list(_dialogue_rows(file, columns))
+    if kind in TABLES:
+        return list(_table_rows(file, columns))
+    if kind == ".jsonl":
+        return read_jsonl(file, lambda name, fields: _from_fields(name, fields, columns))
+    return list(read_line_pairs(file, *columns.line_pair))
 
 
-def read_line_pairs(path: str | Path, source_name: str, target_name: str) -> list[GenerationRecord]:
-    """One source a line in ``path``, its target on the same line of the file with the other name."""
-    source = Path(path)
-    if source_name not in source.name:
-        raise InputError.at(path, f"line_pair: the file's name does not hold {source_name!r}")
-    target = source.with_name(source.name.replace(source_name, target_name, 1))
-    sources, targets = list(read_lines(source)), list(read_lines(target))
-    if len(sources) != len(targets):
-        raise InputError.at(target, f"{len(targets)} lines, but {source.name} has {len(sources)}")
-    return [
-        GenerationRecord(f"{source.name}:{number}", (given.strip(),), wanted.strip())
-        for (number, given), (_, wanted) in zip(sources, targets, strict=True)
-    ]
-
-
-def read_coqa(path: str | Path) -> list[DialogueRecord]:
-    """CoQA's JSON: every question with the story and the questions and answers before it.
-
-    The last turn is the question; record ids are `<story id>:<turn>`.
-    """
-    values = read_json(path)
-    try:
-        records = []
-        for story in values["data"]:
-            answers = {answer["turn_id"]: str(answer["input_text"]) for answer in story.get("answers", [])}
-            turns: list[str] = []
-            for question in story["questions"]:
-                turns.append(str(question["input_text"]))
-                answer = answers.get(question["turn_id"])
-                name = f"{story['id']}:{question['turn_id']}"
-                records.append(DialogueRecord(name, str(story["story"]), tuple(turns), answer))
-                turns.append(answer or "")
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError.at(path, f"not CoQA's JSON ({type(error).__name__}: {error})") from error
-    if not records:
-        raise InputError.at(path, "no questions")
-    return records
-
-
-def _table_rows(path: str | Path, columns: GenerationColumns) -> Iterator[GenerationRecord]:
-    for number, row in read_tsv(path, [*columns.sources, columns.target]):
+def _table_rows(file: Path, columns: GenerationColumns) -> Iterator[GenerationRecord]:
+    for number, row in read_table(file, columns.sources):
         sources = tuple(row[name] for name in columns.sources)
-        yield GenerationRecord(f"{Path(path).name}:{number}", sources, row[columns.target])
+        yield GenerationRecord(f"{file.name}:{number}", sources, row.get(columns.target))
 
 
-def _dialogue_rows(path: str | Path, columns: GenerationColumns) -> Iterator[DialogueRecord]:
-    for number, row in read_tsv(path, [columns.sources[0], columns.target, columns.knowledge]):
+def _dialogue_rows(file: Path, columns: GenerationColumns) -> Iterator[DialogueRecord]:
+    for number, row in read_table(file, [columns.sources[0], columns.knowledge]):
         turns = tuple(row[columns.sources[0]].split(TURN_SEPARATOR))
-        yield DialogueRecord(f"{Path(path).name}:{number}", row[columns.knowledge], turns, row[columns.target])
+        yield DialogueRecord(f"{file.name}:{number}", row[columns.knowledge], turns, row.get(columns.target))
 
 
 def _from_fields(name: str, fields: dict[str, Any], columns: GenerationColumns) -> GenerationRecord:
-    values = [fields[column] for column in columns.sources]
+    sources = tuple(string(fields[column], column) for column in columns.sources)
     target = fields.get(columns.target)
-    if not all(isinstance(value, str) for value in [*values, *([] if target is None else [target])]):
-        raise ValueError("sources and target: expected strings")
-    return GenerationRecord(str(fields.get("record_id", name)), tuple(values), target)
+    wanted = None if target is None else string(target, columns.target)
+    return GenerationRecord(str(fields.get("record_id", name)), sources, wanted)

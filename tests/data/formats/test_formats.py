@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from unimo.data.records import TextColumns, read_captions, read_images, read_labelled_texts, read_texts
+from unimo.data.formats.captions import read_captions, read_images
+from unimo.data.formats.tables import TextColumns, read_labelled_texts
+from unimo.data.formats.texts import read_texts
 from unimo.errors import InputError
 
 GOOD = '{"image_id": "a", "captions": ["one", "two"]}\n'
