@@ -34,7 +34,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Count, write, and print how much the list covers."""
     from unimo.data.answers import frequent_answers, normalize_answer
-    from unimo.data.records import read_questions
+    from unimo.data.formats.questions import read_questions
     from unimo.errors import InputError
     from unimo.files import write_json
 
