@@ -63,7 +63,7 @@ class FluidCheckpoint:
     """Updates done; None where the folder has no counter."""
 
     ignored: tuple[str, ...] = ()
-    """Files that were left out because they hold no parameter (``IGNORED_NAMES``)."""
+    """Files that were not read: they hold no parameter (``IGNORED_NAMES``), or were skipped."""
 
     @property
     def optimizer_parts(self) -> tuple[Mapping[str, np.ndarray], ...]:
@@ -138,11 +138,11 @@ def read_fluid_folder(folder: str | Path, skip: Callable[[str], bool] = lambda n
     parts: dict[str, dict[str, np.ndarray]] = {suffix: {} for suffix in ("", *OPTIMIZER_SUFFIXES)}
     step, ignored = None, []
     for path in sorted(folder.iterdir()):
-        if path.name in IGNORED_NAMES:
+        if path.name in IGNORED_NAMES or skip(path.name):
             ignored.append(path.name)
         elif path.name == COUNTER_NAME:
             step = _read_counter(path)
-        elif not skip(path.name):
+        else:
             stem, suffix = _split_name(path.name)
             parts[suffix][stem] = _read_floats(path)
     parameters, moment1, moment2, beta1_powers, beta2_powers = parts.values()
