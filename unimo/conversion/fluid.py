@@ -71,6 +71,11 @@ class FluidCheckpoint:
         return self.moment1, self.moment2, self.beta1_powers, self.beta2_powers
 
 
+def is_optimizer_name(name: str) -> bool:
+    """Whether a variable's file belongs to the optimizer's state."""
+    return name == COUNTER_NAME or name.endswith(OPTIMIZER_SUFFIXES)
+
+
 def read_variable(path: str | Path) -> np.ndarray:
     """The array of one variable file, float32 or int64.
 
