@@ -206,7 +206,7 @@ def test_goldens_from_the_command_line(goldens: Path, tmp_path: Path, capsys: py
             ["--arch", "bas"],
             "--arch: no architecture 'bas'; there are base, large, tiny, or name a .yaml or .json file",
         ),
-        (["--arch", "base"], "word_embedding: shape ("),
+        (["--arch", "{arch}"], "word_embedding: shape (1000, 64), expected (1000, 32)"),
         (["--arch", "absent.yaml"], "absent.yaml"),
         (["--arch", "{goldens}/model_a/program_params.json"], "program_params.json: model config: no vocab_size"),
         (["--arch", "{tiny}", "--task", "captions"], "task: there is no 'captions'"),
@@ -225,11 +225,12 @@ def test_mistakes_are_one_line_and_write_nothing(
 ) -> None:
     config = write_job(tmp_path / "job.yaml", job(small_world, "text_classification", tmp_path / "run"))
     places = {"goldens": goldens, "tiny": goldens / "config" / "tiny.json", "world": small_world.tokenizer}
-    filled = [flag.format(**places, job=config) for flag in flags]
+    arch = write_arch(tmp_path / "arch.yaml")
+    filled = [flag.format(**places, job=config, arch=arch) for flag in flags]
     assert convert("from-fluid", goldens / "model_a" / "ckpt_classification_after5", tmp_path / "out", *filled) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["job.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"job.yaml", "arch.yaml"}
 
 
 def test_a_damaged_variable_is_named(goldens: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
