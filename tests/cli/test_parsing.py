@@ -70,3 +70,53 @@ def test_help_of_a_job_verb(capsys: pytest.CaptureFixture[str]) -> None:
     module.job_help = lambda argv: f"keys for {argv}\n"
     run_module(module, "fake", ["--config", "a", "--help"])
     assert "keys for ['--config', 'a', '--help']" in capsys.readouterr().out
+
+
+def positional_module() -> Any:
+    module = job_module()
+    module.JOB, module.POSITIONAL = False, "config"
+    module.run = lambda arguments: (print(arguments), 7)[1]
+    return module
+
+
+@pytest.mark.parametrize(
+    ("argv", "config"),
+    [
+        (["a.yaml", "--resume"], (Path("a.yaml"),)),
+        (["a=1", "b", "--resume"], (Path("a=1"), Path("b"))),
+        (["--resume", "--config", "a"], (Path("a"),)),
+        (["a", "--config", "b", "--resume"], (Path("a"), Path("b"))),
+    ],
+)
+def test_words_before_the_first_flag(argv: list[str], config: tuple[Path, ...]) -> None:
+    assert parse_arguments(Arguments, argv, "config") == Arguments(config, 10, True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--resume"], r"^CONFIG: missing; it stands before the flags$"),
+        ([], r"^CONFIG: missing"),
+        (["a", "--confi", "b"], r"^--confi: unknown key; did you mean --config\?$"),
+    ],
+)
+def test_mistakes_with_a_positional(argv: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_arguments(Arguments, argv, "config")
+
+
+def test_without_a_positional_stray_words_are_refused() -> None:
+    with pytest.raises(InputError, match="unexpected argument 'a'"):
+        parse_arguments(Arguments, ["a", "--config", "b"])
+
+
+def test_help_and_run_with_a_positional(capsys: pytest.CaptureFixture[str]) -> None:
+    module = positional_module()
+    module.__doc__ = "Do a job.\n\nExamples::\n\n    do a\n    do b\n"
+    assert run_module(module, "fake", ["--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m unimo fake CONFIG [--flag value ...]\n")
+    assert "\n  CONFIG <list of path>\n      Yaml files" in text and "--config" not in text
+    assert "Examples::\n\n    do a\n    do b\n" in text
+    assert run_module(module, "fake", ["a", "--max_regions", "3"]) == 7
+    assert "max_regions=3" in capsys.readouterr().out

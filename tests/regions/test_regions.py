@@ -56,3 +56,10 @@ def test_other_features_are_refused_with_the_reason(found: FeatureSpec, reason: 
     assert_same_features(expected, expected, "checkpoint")
     with pytest.raises(InputError, match=reason):
         assert_same_features(expected, found, "checkpoint")
+
+
+def test_a_model_that_predicts_no_classes_takes_any_number_of_them() -> None:
+    released, found = FeatureSpec("bottom-up-attention", "1", 32, 0), FeatureSpec("bottom-up-attention", "1", 32, 1601)
+    assert_same_features(released, found, "checkpoint")
+    with pytest.raises(InputError, match="it expects 32 numbers and 1601 classes a region, these have 32 and 0"):
+        assert_same_features(found, released, "checkpoint")

@@ -3,6 +3,7 @@
 A verb's module has ``SUMMARY`` (one line), a frozen dataclass ``Arguments`` whose fields are its flags (the docstring
 under a field is its help), and ``run(arguments) -> int``, the exit status. A verb that reads a job's configuration
 sets ``JOB = True`` and has ``run(arguments, job_argv)``: the words that are no flag of its own are handed over.
+One that names its main input without a flag sets ``POSITIONAL`` to the field: `convert from-fluid FOLDER --flag value`.
 ``regions_extract.py`` is the verb ``regions extract`` and ``train_tokenizer.py`` is ``train-tokenizer``.
 """
 

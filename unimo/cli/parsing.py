@@ -18,15 +18,22 @@ from unimo.config.types import field_types, is_sequence
 from unimo.errors import InputError
 
 
-def parse_arguments(cls: type, argv: Sequence[str]) -> Any:
+def parse_arguments(cls: type, argv: Sequence[str], positional: str = "") -> Any:
     """An instance of ``cls`` from flags: ``--name value``, ``--name=value``, several words for a list, a bare
     ``--name`` for true; dashes and underscores are the same.
+
+    ``positional``: the field that words before the first flag belong to; it can be given as a flag too.
 
     Raises:
         InputError: an unknown, repeated or missing flag, or a value of the wrong type.
     """
     root = Node({}, Place())
-    for override in _join_repeated(cls, parse_overrides(argv)):
+    if positional and argv and not argv[0].startswith("--"):
+        argv = [f"--{positional}", *argv]
+    overrides = _join_repeated(cls, parse_overrides(argv))
+    if positional and positional not in {override.key for override in overrides}:
+        raise InputError(f"{positional.upper()}: missing; it stands before the flags")
+    for override in overrides:
         leaf = Node(override.words[0] if len(override.words) == 1 else list(override.words), Place(), override.words)
         root = with_override(root, override.key.split("."), leaf)
     return build_parts({"": cls}, root)[""]
@@ -54,11 +61,19 @@ def split_job_argv(cls: type, argv: Sequence[str]) -> tuple[list[str], list[str]
 def verb_help(module: ModuleType, verb: str, extra: str = "") -> str:
     """The help text of a verb: what it does, its flags, and ``extra`` (a job's configuration)."""
     job = " [--key.of.the.job value ...]" if getattr(module, "JOB", False) else ""
-    head = f"usage: python -m unimo {verb} [--flag value ...]{job}\n\n{module.SUMMARY}\n"
+    positional = getattr(module, "POSITIONAL", "")
+    first = f" {positional.upper()}" if positional else ""
+    head = f"usage: python -m unimo {verb}{first} [--flag value ...]{job}\n\n{module.SUMMARY}\n"
     described = inspect.cleandoc(module.__doc__ or "").split("\n\n")
-    paragraphs = [textwrap.fill(" ".join(each.split()), WIDTH) if "::" not in each else each for each in described[1:]]
+    # an indented paragraph is an example, and keeps its lines
+    paragraphs = [
+        each if each.startswith("    ") or "::" in each else textwrap.fill(" ".join(each.split()), WIDTH)
+        for each in described[1:]
+    ]
     body = "".join(f"\n{paragraph}\n" for paragraph in paragraphs)
     flags = describe_parts({"": module.Arguments})
+    if positional:
+        flags = flags.replace(f"  --{positional} <", f"  {positional.upper()} <", 1)
     return head + body + (f"\n{flags}" if flags.strip() else "") + (f"\n{extra}" if extra else "")
 
 

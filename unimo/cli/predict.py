@@ -12,7 +12,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unimo.data.examples import RegionInput
 
 SUMMARY = "captions, labels or rankings for one's own photographs and texts"
 
@@ -22,13 +25,17 @@ class Arguments:
     """The checkpoint and what it is asked about."""
 
     task: str
-    """captioning, retrieval or text_classification."""
+    """The checkpoint's task: captioning, retrieval, visual_entailment, question_answering, text_classification,
+    text_regression or text_generation."""
 
     checkpoint: Path
     """Checkpoint folder of a run fine-tuned for the task."""
 
     images: tuple[Path, ...] = ()
-    """Pictures, or folders of pictures."""
+    """Pictures, or folders of pictures; with `--regions`, names of images in that store."""
+
+    regions: Path | None = None
+    """Region store to take the images from, for checkpoints whose detector cannot be run here."""
 
     texts: tuple[str, ...] = ()
     """Texts; two parts of a pair are separated by " ||| "."""
@@ -49,12 +56,18 @@ def run(arguments: Arguments) -> int:
     config = arguments.checkpoint / CONFIG_NAME
     if not config.is_file():
         raise InputError.at(arguments.checkpoint, f"no {CONFIG_NAME} in this folder: it is no checkpoint of a run")
-    job, options = load_job((config,), ["--data.regions", ""])
+    job, options = load_job((config,), ["--data.regions", str(arguments.regions or "")])
     if job.task != arguments.task:
         raise InputError(f"{arguments.checkpoint}: was trained for {job.task}, not {arguments.task}")
     task, model = load_for_inference(arguments.checkpoint, job.task, options, job.data)
-    files = _pictures(arguments.images)
-    images = describe_images(files, arguments.checkpoint, job.data.max_regions) if files else {}
+    images: dict[str, RegionInput] = {}
+    if arguments.regions is not None:
+        store = task.context.require_images()
+        names = [str(name) for name in arguments.images]
+        store.check(names, "images")
+        images = {name: store[name] for name in names}
+    elif arguments.images:
+        images = describe_images(_pictures(arguments.images), arguments.checkpoint, job.data.max_regions)
     request = PredictionRequest(images, [tuple(text.split(" ||| ")) for text in arguments.texts])
     with paddle.no_grad():
         predictions = task.predict(model, request)

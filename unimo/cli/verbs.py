@@ -12,7 +12,7 @@ from types import ModuleType
 from unimo.errors import InputError
 
 FOLDER = Path(__file__).parent
-GROUPS = ("data", "regions", "worlds")
+GROUPS = ("convert", "data", "regions", "worlds")
 """First words of nested verbs."""
 
 HELP_FLAGS = ("-h", "--help", "help")
@@ -102,6 +102,6 @@ def run_module(module: ModuleType, verb: str, argv: Sequence[str]) -> int:
         print(verb_help(module, verb, extra), end="")
         return 0
     if not getattr(module, "JOB", False):
-        return int(module.run(parse_arguments(module.Arguments, argv)))
+        return int(module.run(parse_arguments(module.Arguments, argv, getattr(module, "POSITIONAL", ""))))
     own, job = split_job_argv(module.Arguments, argv)
     return int(module.run(parse_arguments(module.Arguments, own), job))

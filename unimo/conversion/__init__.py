@@ -1,1 +1,1 @@
-"""Weights of other programs: their parameter names and ours."""
+"""Checkpoints of other programs (the original release, RoBERTa, Paddle state dicts) and ours."""

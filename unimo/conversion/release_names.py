@@ -91,6 +91,55 @@ def _with_suffix(original: str, stems: Mapping[str, str]) -> str | None:
     return None
 
 
+_ORIGINAL_STEMS: Mapping[str, str] = {ours: original for original, ours in _STEMS.items()}
+_ORIGINAL_LAYER_STEMS: Mapping[str, str] = {ours: original for original, ours in _LAYER_STEMS.items()}
+_OUR_LAYER = re.compile(r"layers\.(\d+)\.(.+)")
+_OUR_QKV = re.compile(r"attention\.qkv\.(weight|bias)")
+_OUR_CLASSIFIER = re.compile(r"heads\.classifier\.dense\.(weight|bias)")
+
+
+def original_names(ours: str, num_labels: int = 0) -> tuple[str, ...]:
+    """The inverse of :func:`our_name`: the original parameters that fill one of ours, three for query, key and value.
+
+    Empty for a parameter that the original has not. ``num_labels``: outputs of our classifier, part of its name there.
+    """
+    if ours in _ORIGINAL_STEMS:
+        return (_ORIGINAL_STEMS[ours],)
+    if found := _OUR_CLASSIFIER.fullmatch(ours):
+        return (f"cls_out_{num_labels}_{found[1][0]}",)
+    if found := _OUR_LAYER.fullmatch(ours):
+        prefix, rest = f"encoder_layer_{found[1]}_", found[2]
+        if part := _OUR_QKV.fullmatch(rest):
+            return tuple(f"{prefix}multi_head_att_{each}_fc.{part[1][0]}_0" for each in QKV)
+        name = _with_original_suffix(rest, _ORIGINAL_LAYER_STEMS)
+        return (prefix + name,) if name else ()
+    name = _with_original_suffix(ours, _ORIGINAL_STEMS)
+    return (name,) if name else ()
+
+
+def _with_original_suffix(ours: str, stems: Mapping[str, str]) -> str | None:
+    stem, _, kind = ours.rpartition(".")
+    if stem not in stems or kind not in ("weight", "bias"):
+        return None
+    if stems[stem].endswith("layer_norm"):
+        return stems[stem] + ("_scale" if kind == "weight" else "_bias")
+    return stems[stem] + (".w_0" if kind == "weight" else ".b_0")
+
+
+def to_release(ours: Mapping[str, np.ndarray], num_labels: int = 0) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Our arrays by our name -> original arrays by original name, and the names that the original has not."""
+    arrays: dict[str, np.ndarray] = {}
+    unused = []
+    for name, value in ours.items():
+        originals = original_names(name, num_labels)
+        if not originals:
+            unused.append(name)
+        else:
+            parts = np.split(value, len(originals), axis=-1)
+            arrays |= {original: np.ascontiguousarray(part) for original, part in zip(originals, parts, strict=True)}
+    return arrays, sorted(unused)
+
+
 def from_release(
     arrays: Mapping[str, np.ndarray], source: str = "checkpoint"
 ) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -122,7 +171,7 @@ def heads_of(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
     """The heads (name -> outputs) that arrays under our names hold."""
     heads = {name.split(".")[1] for name in arrays if name.startswith("heads.")}
     sizes = {name: 0 for name in sorted(heads)}
-    for name in ("classifier", "entailment"):
+    for name in ("classifier", "entailment", "answers"):
         if name in sizes:
             sizes[name] = int(arrays[f"heads.{name}.dense.bias"].shape[0])
     return sizes

@@ -6,7 +6,7 @@ there too, and its outputs are held close to the ones without them (original rel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,11 +60,19 @@ class View:
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Where a perturbation may be and where it starts; either part may be absent."""
+class Start:
+    """Where a perturbation may be, and where it starts."""
 
-    text: Tensor | None = None  # [B, T, D]
-    regions: Tensor | None = None  # [B, R, F]
+    mask: Tensor  # [B, T, 1] of 0 and 1
+    delta: Tensor  # [B, T, W], 0 where the mask is 0
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The starts of both perturbations; either may be absent."""
+
+    text: Start | None = None  # W = D
+    regions: Start | None = None  # W = F
 
 
 def symmetric_divergence(first: Tensor, second: Tensor) -> Tensor:
@@ -73,7 +81,7 @@ def symmetric_divergence(first: Tensor, second: Tensor) -> Tensor:
     return paddle.mean(paddle.sum((paddle.exp(p) - paddle.exp(q)) * (p - q), axis=-1))
 
 
-def start_noise(mask: Tensor, width: int, options: AdversarialOptions, uniform: Tensor | None = None) -> Tensor:
+def start_noise(mask: Tensor, width: int, options: AdversarialOptions, uniform: Tensor | None = None) -> Start:
     """The random start of a perturbation.
 
     Args:
@@ -81,17 +89,14 @@ def start_noise(mask: Tensor, width: int, options: AdversarialOptions, uniform: 
         width: numbers a position.
         options: magnitude and norm.
         uniform: [B, T, width] in [-1, 1) in place of fresh random numbers.
-
-    Returns:
-        [B, T, width].
     """
     mask = mask.astype("float32").unsqueeze(-1)
     if uniform is None:
         uniform = paddle.uniform([*mask.shape[:2], width], min=-1.0, max=1.0)
     if options.norm == "inf":
-        return uniform * mask * options.init_magnitude
+        return Start(mask, uniform * mask * options.init_magnitude)
     valid = paddle.clip(paddle.sum(mask, axis=[1, 2], keepdim=True), min=1.0)
-    return uniform * mask * options.init_magnitude / paddle.sqrt(valid * width)
+    return Start(mask, uniform * mask * options.init_magnitude / paddle.sqrt(valid * width))
 
 
 def climb(delta: Tensor, gradient: Tensor, options: AdversarialOptions) -> Tensor:
@@ -108,7 +113,7 @@ def climb(delta: Tensor, gradient: Tensor, options: AdversarialOptions) -> Tenso
 
 
 def adversarial_loss(
-    view: Callable[[Perturbations], View], noise: Noise, options: AdversarialOptions
+    view: Callable[[Perturbations], View], noise: Noise, options: AdversarialOptions, parameters: Sequence[Tensor]
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The losses of one training step, averaged over the perturbation's steps, divergences summed (original release).
 
@@ -116,12 +121,14 @@ def adversarial_loss(
         view: a forward of the task with given perturbations.
         noise: their starts; which are present must fit ``options.kind``.
         options: how they move.
+        parameters: those of the network.
 
     Returns:
         losses by name (``clean``, ``text``, ``regions``, ``divergence``), whose sum is minimised, and the clean (or
         last) logits.
     """
-    deltas = {name: value for name, value in _by_name(noise).items() if _uses(options.kind, name)}
+    starts = {name: start for name, start in _by_name(noise).items() if _uses(options.kind, name)}
+    deltas = {name: start.delta for name, start in starts.items()}
     assert deltas, "adversarial training needs something to perturb"
     losses: dict[str, Tensor] = {}
     logits: Tensor | None = None
@@ -141,10 +148,19 @@ def adversarial_loss(
             else:
                 logits = perturbed.logits
             if number + 1 < options.num_steps:
-                (gradient,) = paddle.grad([share], [delta], retain_graph=True)
+                gradient = _gradient(share, delta, parameters) * starts[name].mask
                 deltas[name] = climb(delta.detach(), gradient, options)
     assert logits is not None
     return losses, logits
+
+
+def _gradient(loss: Tensor, delta: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """The loss's gradient at a perturbation; the graph is kept, and gradients of parameters are left as they are.
+
+    Those are asked for too, and dropped: where the gradient of its scale is not wanted, Paddle 3.3.1's layer
+    normalisation on CPU forgets the scale in the gradient of its input, and a perturbation's was up to 39% off.
+    """
+    return paddle.grad([loss], [delta, *parameters], retain_graph=True, allow_unused=True)[0]
 
 
 def _l2(value: Tensor) -> Tensor:
@@ -156,7 +172,7 @@ def _uses(kind: str, name: str) -> bool:
     return kind == "villa" or kind == ("freelb_text" if name == "text" else "freelb_image")
 
 
-def _by_name(noise: Noise) -> dict[str, Tensor]:
+def _by_name(noise: Noise) -> dict[str, Start]:
     pairs = {"text": noise.text, "regions": noise.regions}
     return {name: value for name, value in pairs.items() if value is not None}
 

@@ -45,7 +45,10 @@ class DownstreamTask(Task):
             view = self.view(model, inputs, batch, Perturbations())
             return {self.loss_name: view.loss}, self.report(view.logits, batch)
         parts, logits = adversarial_loss(
-            lambda perturbations: self.view(model, inputs, batch, perturbations), self.noise(model, inputs), options
+            lambda perturbations: self.view(model, inputs, batch, perturbations),
+            self.noise(model, inputs),
+            options,
+            model.parameters(),
         )
         return {f"{self.loss_name}.{name}": value for name, value in parts.items()}, self.report(logits, batch)
 

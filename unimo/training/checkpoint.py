@@ -138,12 +138,10 @@ class CheckpointFolder:
         temporary.mkdir(parents=True)
         try:
             self._write_weights(snapshot, temporary)
-            write_json(temporary / STATE_NAME, {"format_version": STATE_VERSION, **_plain(state)})
+            write_training_state(temporary, state, {} if shared_out else optimizer_state)
             if shared_out:
                 self._write_part(temporary, optimizer_state)
                 _wait_for([temporary / self._part_name(rank) for rank in range(self.group.world_size)])
-            else:
-                _save_arrays(optimizer_state, temporary / OPTIMIZER_NAME)
             seal(temporary)
             _move(temporary, path)
         finally:
@@ -224,10 +222,26 @@ def load_checkpoint(model: UnimoModel, path: str | Path) -> tuple[TrainingState,
     """
     path = Path(path)
     load_weights(model, path)
+    return _read_state(path / STATE_NAME), read_optimizer(path)
+
+
+def write_training_state(folder: Path, state: TrainingState, optimizer_state: Mapping[str, np.ndarray]) -> None:
+    """Write into an existing checkpoint folder what training resumes from besides the weights."""
+    write_json(folder / STATE_NAME, {"format_version": STATE_VERSION, **_plain(state)})
+    if optimizer_state:
+        _save_arrays(optimizer_state, folder / OPTIMIZER_NAME)
+
+
+def read_optimizer(folder: str | Path) -> dict[str, np.ndarray]:
+    """The optimizer's arrays of a checkpoint, all parts of them.
+
+    Raises:
+        InputError: a damaged file.
+    """
     arrays: dict[str, np.ndarray] = {}
-    for part in sorted(path.glob("optimizer*.safetensors")):
+    for part in sorted(Path(folder).glob("optimizer*.safetensors")):
         arrays |= _read_optimizer(part)
-    return _read_state(path / STATE_NAME), arrays
+    return arrays
 
 
 def load_weights(model: UnimoModel, folder: str | Path) -> None:

@@ -71,6 +71,8 @@ class Mixture:
         return {stream.name: batches.state() for stream, batches in zip(self.streams, self._batches, strict=True)}
 
     def load_state(self, state: Mapping[str, Mapping[str, int]]) -> None:
-        """Continue where ``state`` was taken."""
+        """Continue where ``state`` was taken; an empty one is another program's, after which the data begin anew."""
+        if not state:
+            return
         for stream, batches in zip(self.streams, self._batches, strict=True):
             batches.load_state(dict(state[stream.name]))

@@ -81,7 +81,10 @@ class AdamW:
             # Paddle adds epsilon after the bias correction; the original before it
             correction = math.sqrt(1 - self.config.beta2**self._updates)
             self._adamw._epsilon = self.config.epsilon / correction
-        self._updater.step()
+        # the first step makes the moments, whose names count on over the whole process: a second run in it would not
+        # find those of the first
+        with paddle.utils.unique_name.guard():
+            self._updater.step()
         self.skip()
         return norm
 
