@@ -78,6 +78,49 @@ def suffix_of(path: str | Path) -> str:
     return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
+def input_files(path: str | Path) -> list[Path]:
+    """The files that a path stands for: itself, those of a folder by name, or those that a filelist names.
+
+    A filelist has one path a line, relative to its own folder, or else to the working directory (original release);
+    it is told by its first line, or by `filelist` in its name. A folder's hidden files are left out.
+
+    Raises:
+        InputError: no such path, an empty folder, or a filelist that names a missing file; with line.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith("."))
+        if not found:
+            raise InputError.at(path, "no files in this folder")
+        return found
+    if not path.is_file():
+        raise InputError.at(path, "no such file")
+    if not _is_filelist(path):
+        return [path]
+    files = []
+    for number, line in read_lines(path):
+        if name := line.strip():
+            listed = _listed_file(path, name)
+            if listed is None:
+                raise InputError.at(path, f"{name}: no such file", number)
+            files.append(listed)
+    return files
+
+
+def _is_filelist(path: Path) -> bool:
+    if "filelist" in path.name:
+        return True
+    with open(path, "rb") as stream:
+        first = stream.readline(4096)
+    name = first.decode("utf-8", errors="replace").strip()
+    return bool(name) and first.endswith(b"\n") and _listed_file(path, name) is not None
+
+
+def _listed_file(path: Path, name: str) -> Path | None:
+    # os.path.isfile, since Path.is_file raises where a name is too long to be one
+    return next((each for each in (path.parent / name, Path(name)) if os.path.isfile(each)), None)
+
+
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield ``(line_number, line)`` of a UTF-8 file, numbers counted from 1, line ends kept.
 

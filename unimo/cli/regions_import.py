@@ -1,8 +1,10 @@
 """`unimo regions import`: features that another detector made, into a region store.
 
-Example::
+Examples::
 
     python -m unimo regions import --input trainval_36.tsv --output coco.regions --version vg-36
+    python -m unimo regions import --format release-captions --input coco/train_filelist --output coco.regions
+    python -m unimo regions import --format release-retrieval --input flickr/features --output flickr.regions
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SUMMARY = "bring features of another detector (bottom-up-attention TSV) into a store"
+SUMMARY = "bring features of another detector (bottom-up-attention TSV, the release's files) into a store"
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,14 @@ class Arguments:
     """Files and their format."""
 
     input: tuple[Path, ...]
-    """Feature files."""
+    """Feature files, folders of them, or filelists (one path a line, relative to the list); `.gz` is unpacked."""
 
     output: Path
     """Folder of the store; it appears complete or not at all."""
 
     format: str = "bottom-up-attention"
-    """Format of the files: bottom-up-attention (base64 columns; 36 or 10 to 100 boxes)."""
+    """Format of the files: bottom-up-attention (base64 columns; 36 or 10 to 100 boxes), or one of the original release:
+    release-captions (16 fields), release-entailment (14 fields), release-retrieval (7 columns)."""
 
     version: str = "1"
     """Version of the features, kept in the store and in every model trained from it."""

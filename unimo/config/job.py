@@ -35,6 +35,11 @@ class DataConfig:
     max_regions: int = 101
     """Most regions of an image, the whole image included."""
 
+    compat: Literal["", "original"] = ""
+    """`original` reproduces the batches of the original release, faults included: its order, shuffles, cuts and sampled
+    negatives. A batch then has max_examples_per_batch records (captions for retrieval), or, where that is 0,
+    tokens_per_batch positions (its `in_tokens`); `regions` may name released files, read in single precision."""
+
     def __post_init__(self) -> None:
         """Refuse budgets that hold nothing."""
         for name in ("tokens_per_batch", "max_text_length", "max_regions"):

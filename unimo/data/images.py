@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from unimo.config.job import DataConfig
+from unimo.data.compat.features import ReleasedFeatures, line_id
 from unimo.data.examples import RegionInput
 from unimo.errors import InputError
 from unimo.regions import FeatureSpec, Regions, RegionStore
 from unimo.regions.names import ImageNames
+from unimo.regions.store import META_NAME
 
 
 def region_input(regions: Regions, max_regions: int) -> RegionInput:
@@ -27,13 +33,31 @@ def region_input(regions: Regions, max_regions: int) -> RegionInput:
     )
 
 
+class Images(Protocol):
+    """Where regions are read by image id."""
+
+    spec: FeatureSpec
+
+    def __contains__(self, image_id: object) -> bool: ...
+
+    def __getitem__(self, image_id: str) -> Regions: ...
+
+    def num_regions(self, image_id: str) -> int:
+        """R of an image."""
+
+    def ids(self) -> list[str]:
+        """All image ids."""
+
+
 class ImageSource:
     """Reads images by id from a region store, which may name them in its own way (see ``regions.names``)."""
 
-    def __init__(self, path: str | Path, max_regions: int) -> None:
+    def __init__(self, path: str | Path, max_regions: int, store: Images | None = None) -> None:
+        """``store``: what is read in place of the region store at ``path``."""
         self.path = Path(path)
         self.max_regions = max_regions
-        self.store = RegionStore(path)
+        self.store: Images = RegionStore(path) if store is None else store
+        self._sides_swapped = False
         self._names: ImageNames | None = None
 
     @property
@@ -42,7 +66,27 @@ class ImageSource:
         return self.store.spec
 
     def __getitem__(self, image_id: str) -> RegionInput:
-        return region_input(self.store[self._stored_id(image_id)], self.max_regions)
+        regions = self.store[self._stored_id(image_id)]
+        if self._sides_swapped:
+            regions = replace(regions, image_width=regions.image_height, image_height=regions.image_width)
+        return region_input(regions, self.max_regions)
+
+    def with_swapped_sides(self) -> ImageSource:
+        """The same images, their boxes divided by the wrong side, as the original's test of retrieval does."""
+        other = copy.copy(self)
+        other._sides_swapped = True
+        return other
+
+    def of_lines(self, files: Sequence[Path], image_ids: Sequence[Sequence[str]]) -> list[str]:
+        """Under which id the image of every line of every file is read: its own line's, where those files are read.
+
+        In the original an image belongs to its line: lines with the same image id may hold other regions.
+        """
+        return [
+            line_id(file, number) if line_id(file, number) in self.store else image_id
+            for file, ids in zip(files, image_ids, strict=True)
+            for number, image_id in enumerate(ids, start=1)
+        ]
 
     def absent(self, image_ids: Iterable[str]) -> list[str]:
         """Those images that the store lacks."""
@@ -67,3 +111,11 @@ class ImageSource:
         if self._names is None:
             self._names = ImageNames(self.store.ids(), str(self.path))
         return self._names
+
+
+def open_images(data: DataConfig) -> ImageSource | None:
+    """The images that a job names: a region store or, for the original's batches, released files; None for none."""
+    if not data.regions:
+        return None
+    released = data.compat and not (Path(data.regions) / META_NAME).is_file()
+    return ImageSource(data.regions, data.max_regions, ReleasedFeatures(data.regions) if released else None)

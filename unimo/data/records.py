@@ -1,9 +1,15 @@
-"""Records: what a dataset file holds, one frozen dataclass a kind. ``unimo.data.formats`` reads them."""
+"""Records: what a dataset file holds, one frozen dataclass a kind. ``unimo.data.formats`` reads them.
+
+Files of the original release hold texts as ready-made token ids. A record then has those ids, without special tokens,
+beside the text that they stand for: sequences are built from the ids, metrics read the text.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+
+TokenIds = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class CaptionRecord:
     image_id: str
     captions: tuple[str, ...]
     also_true: tuple[str, ...] = ()
+    caption_token_ids: tuple[TokenIds, ...] | None = None
 
     def outline(self) -> Outline:
         """Texts, image and labels."""
@@ -74,12 +81,16 @@ class CaptionRecord:
 
 @dataclass(frozen=True)
 class LabelledTextRecord:
-    """One text, or a pair of texts, with its label as written in the file ("" where there is none)."""
+    """One text, or a pair of texts, with its label as written in the file ("" where there is none).
+
+    ``query_id``: the column `qid` of the release's files, where there is one.
+    """
 
     record_id: str
     text_a: str
     text_b: str | None
     label: str
+    query_id: str | None = None
 
     def outline(self) -> Outline:
         """Texts, image and labels."""
@@ -94,6 +105,8 @@ class GenerationRecord:
     record_id: str
     sources: tuple[str, ...]
     target: str | None
+    source_token_ids: tuple[TokenIds, ...] | None = None
+    target_token_ids: TokenIds | None = None
 
     def outline(self) -> Outline:
         """Texts, image and labels."""
@@ -108,6 +121,9 @@ class DialogueRecord:
     knowledge: str
     turns: tuple[str, ...]
     target: str | None
+    knowledge_token_ids: TokenIds | None = None
+    turn_token_ids: tuple[TokenIds, ...] | None = None
+    target_token_ids: TokenIds | None = None
 
     def outline(self) -> Outline:
         """Texts, image and labels."""
@@ -123,6 +139,7 @@ class EntailmentRecord:
     image_id: str
     hypothesis: str
     label: str
+    hypothesis_token_ids: TokenIds | None = None
 
     def outline(self) -> Outline:
         """Texts, image and labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,16 +64,25 @@ class StreamPosition:
 class BatchStream:
     """An endless sequence of batches of record indices over one dataset, epoch after epoch, resumable anywhere."""
 
-    def __init__(self, lengths: Sequence[int], tokens_per_batch: int, seed: int, max_examples: int = 0) -> None:
-        self._arguments = (lengths, tokens_per_batch, seed)
-        self._max_examples = max_examples
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        tokens_per_batch: int,
+        seed: int,
+        max_examples: int = 0,
+        batches_of: Callable[[int], list[list[int]]] | None = None,
+    ) -> None:
+        """``batches_of``: the batches of an epoch, a pure function of it, in place of :func:`bucketed_batches`."""
+        self._make = batches_of or (
+            lambda epoch: bucketed_batches(lengths, tokens_per_batch, seed, epoch, max_examples)
+        )
         self.position = StreamPosition()
         self._epoch_batches: tuple[int, list[list[int]]] | None = None
 
     def batches_of(self, epoch: int) -> list[list[int]]:
         """All batches of an epoch."""
         if self._epoch_batches is None or self._epoch_batches[0] != epoch:
-            self._epoch_batches = (epoch, bucketed_batches(*self._arguments, epoch, self._max_examples))
+            self._epoch_batches = (epoch, self._make(epoch))
         return self._epoch_batches[1]
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:

@@ -2,74 +2,49 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from unimo.errors import InputError
-from unimo.files import read_lines
+from unimo.files import input_files
+from unimo.regions.lines import BOTTOM_UP, CAPTIONS, ENTAILMENT, RETRIEVAL, LineFormat, read_regions
 from unimo.regions.regions import FeatureSpec, Regions
-from unimo.regions.store import RegionStoreWriter
+from unimo.regions.store import RegionStoreWriter, encode_record
 
-BOTTOM_UP_COLUMNS = ("image_id", "image_w", "image_h", "num_boxes", "boxes", "features")
+FEATURE_NAME = "bottom-up-attention"
+"""The detector of every format here: the release's files hold its features as well."""
+
+IMPORTERS: dict[str, LineFormat] = {lines.name: lines for lines in (BOTTOM_UP, CAPTIONS, ENTAILMENT, RETRIEVAL)}
+"""Format name -> what its lines hold."""
+
+REPEATING = frozenset({CAPTIONS.name, ENTAILMENT.name})
+"""Formats of one line a text: an image comes with each of its texts, always the same."""
 
 
-def read_bottom_up_attention(path: str | Path) -> Iterator[tuple[str, Regions]]:
-    """Records of a bottom-up-attention TSV: image_id, image_w, image_h, num_boxes, boxes, features[, probabilities].
+@dataclass
+class _Import:
+    """Images written so far, and a checksum of each where the format repeats them."""
 
-    Boxes and features are base64 of little-endian float32, [n, 4] pixels and [n, F]; probabilities, where a seventh
-    column holds them (as in the release's retrieval files), [n, C].
+    writer: RegionStoreWriter | None = None
+    checksums: dict[str, bytes] = field(default_factory=dict)
 
-    Raises:
-        InputError: a missing column, broken base64, or a declared number of boxes that does not fit the data; with
-            file and line.
-    """
-    for number, line in read_lines(path):
-        columns = line.rstrip("\r\n").split("\t")
-        if len(columns) not in (6, 7):
-            expected = ", ".join(BOTTOM_UP_COLUMNS)
-            raise InputError.at(path, f"{len(columns)} columns, expected 6 or 7 ({expected}, probabilities)", number)
+    def add(self, path: Path, image_id: str, regions: Regions, repeats: bool) -> None:
+        assert self.writer is not None
+        # not crc32: that of a record is the same for all, since every record ends with its own
+        checksum = hashlib.sha256(encode_record(regions)).digest()[:8] if repeats else b""
+        if image_id in self.checksums:
+            if not repeats:
+                raise InputError.at(path, f"image {image_id!r} comes twice")
+            if checksum != self.checksums[image_id]:
+                raise InputError.at(path, f"image {image_id!r} comes with other regions than before")
+            return
+        self.checksums[image_id] = checksum
         try:
-            yield columns[0], _bottom_up_record(columns)
+            self.writer.add(image_id, regions)
         except ValueError as error:
-            raise InputError.at(path, str(error), number) from error
-
-
-def _bottom_up_record(columns: list[str]) -> Regions:
-    width, height, count = (_whole_number(columns[place], BOTTOM_UP_COLUMNS[place]) for place in (1, 2, 3))
-    if count < 1:
-        raise ValueError(f"num_boxes: {count}")
-    boxes = _floats(columns[4], "boxes", count)
-    if boxes.shape[1] != 4:
-        raise ValueError(f"boxes: {boxes.size} numbers for {count} boxes")
-    probabilities = _floats(columns[6], "probabilities", count) if len(columns) == 7 else np.zeros((count, 0), "<f4")
-    return Regions(_floats(columns[5], "features", count), boxes, width, height, probabilities)
-
-
-def _whole_number(text: str, name: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"{name}: expected a whole number, found {text!r}") from None
-
-
-def _floats(text: str, name: str, count: int) -> np.ndarray:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"{name}: broken base64 ({error})") from None
-    if not data or len(data) % (4 * count):
-        raise ValueError(f"{name}: {len(data)} bytes do not fit the declared {count} boxes")
-    return np.frombuffer(data, "<f4").reshape(count, -1)
-
-
-IMPORTERS: dict[str, Callable[[str | Path], Iterator[tuple[str, Regions]]]] = {
-    "bottom-up-attention": read_bottom_up_attention,
-}
-"""Format name -> reader."""
+            raise InputError.at(path, str(error)) from error
 
 
 def import_features(
@@ -82,34 +57,29 @@ def import_features(
 ) -> int:
     """Write feature files into a store; returns the number of images. ``prefix`` is put before every image id.
 
+    ``inputs``: files, folders of files, or filelists.
+
     Raises:
         InputError: unknown format, damaged input, an image given twice, or records of different sizes; nothing is
             left at ``output``.
     """
     if kind not in IMPORTERS:
         raise InputError(f"format: there is no {kind!r}; there are {', '.join(IMPORTERS)}")
-    writer: RegionStoreWriter | None = None
-    seen: set[str] = set()
+    files = [file for path in inputs for file in input_files(path)]
+    state = _Import()
     try:
-        for path in inputs:
-            for name, regions in IMPORTERS[kind](path):
-                image_id = prefix + name
-                spec = FeatureSpec(kind, version, regions.features.shape[1], regions.class_probabilities.shape[1])
-                writer = writer or RegionStoreWriter(output, spec)
-                if image_id in seen:
-                    raise InputError.at(path, f"image {image_id!r} comes twice")
-                seen.add(image_id)
-                try:
-                    writer.add(image_id, regions)
-                except ValueError as error:
-                    raise InputError.at(path, str(error)) from error
+        for path in files:
+            for image_id, regions in read_regions(path, IMPORTERS[kind]):
+                if state.writer is None:
+                    sizes = regions.features.shape[1], regions.class_probabilities.shape[1]
+                    state.writer = RegionStoreWriter(output, FeatureSpec(FEATURE_NAME, version, *sizes))
+                state.add(path, prefix + image_id, regions, kind in REPEATING)
                 if progress is not None:
-                    progress(len(seen))
+                    progress(len(state.checksums))
     except BaseException:
-        if writer is not None:
-            writer.discard()
+        if state.writer is not None:
+            state.writer.discard()
         raise
-    if writer is None:
-        raise InputError(f"{', '.join(map(str, inputs))}: no records")
-    writer.finish({"format": kind, "files": [path.name for path in inputs]})
-    return len(seen)
+    assert state.writer is not None, "a file without lines is an error of its reader"
+    state.writer.finish({"format": kind, "files": [path.name for path in files]})
+    return len(state.checksums)

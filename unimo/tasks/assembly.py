@@ -12,7 +12,7 @@ import paddle
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig, JobConfig
 from unimo.data.examples import RegionInput
-from unimo.data.images import ImageSource, region_input
+from unimo.data.images import open_images, region_input
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config
@@ -57,7 +57,9 @@ def assemble(job: JobConfig, options: Any, processes: ProcessGroup | None = None
 def build_task(job: JobConfig, options: Any, processes: ProcessGroup | None = None) -> Task:
     """The task of a job with its tokenizer and region store, without a network."""
     tokenizer = load_tokenizer(job.tokenizer or job.init_from)
-    images = ImageSource(job.data.regions, job.data.max_regions) if job.data.regions else None
+    if job.data.compat and not task_class(job.task).in_release:
+        raise InputError(f"data.compat: the original release has no task {job.task}")
+    images = open_images(job.data)
     context = TaskContext(job.data, tokenizer, images, job.training.seed, processes or ProcessGroup())
     return task_class(job.task)(context, options)
 
@@ -158,7 +160,7 @@ def inference_context(checkpoint: str | Path, data: DataConfig, seed: int = 1) -
     Raises:
         InputError: the checkpoint was trained with another dictionary or other features.
     """
-    images = ImageSource(data.regions, data.max_regions) if data.regions else None
+    images = open_images(data)
     context = TaskContext(data, load_tokenizer(checkpoint), images, seed)
     check_fits(read_config(checkpoint)[0], context, checkpoint)
     return context

@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 
 from unimo.data.batch import collate
+from unimo.data.compat.captioning import CaptionReader
+from unimo.data.compat.order import BatchRule
+from unimo.data.compat.reader import OriginalReader, Pairs
+from unimo.data.encoding import caption_token_ids
 from unimo.data.examples import Example, RegionInput, with_regions
-from unimo.data.formats.captions import read_captions, read_object_tags
+from unimo.data.formats.release import caption_lines, captions_of, object_tags_of
 from unimo.data.generation_examples import generation_example, hide_history, with_object_tags
 from unimo.data.records import CaptionRecord
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
+from unimo.files import input_files
 from unimo.generation import DecodingSettings, TargetStart
 from unimo.metrics.captioning import caption_metrics
 from unimo.modeling import UnimoModel
@@ -54,8 +59,8 @@ class CaptioningOptions:
     """Adversarial training (VILLA or FreeLB)."""
 
     object_tags: str = ""
-    """JSON lines ``{"image_id": str, "tags": [str, ...]}``: names of detected objects, read between image and caption
-    (original release); empty reads none."""
+    """Names of detected objects, read between image and caption (original release): JSON lines
+    ``{"image_id": str, "tags": [str, ...]}``, or the release's object file; empty reads none."""
 
     max_tag_tokens: int = 100
     """Tokens of an image's tags that are read."""
@@ -68,27 +73,28 @@ class Captioning(GeneratingTask):
     options_class = CaptioningOptions
     loss_name = "captioning"
     best_metric = "cider"
+    in_release = True
     options: CaptioningOptions
 
     def __init__(self, context: TaskContext, options: CaptioningOptions) -> None:
         super().__init__(context, options)
-        tags = read_object_tags(options.object_tags) if options.object_tags else {}
-        token_ids = context.tokenizer.encode_batch([" ".join(names) for names in tags.values()])
-        self._tags = {image: ids[: options.max_tag_tokens] for image, ids in zip(tags, token_ids, strict=True)}
+        tags = object_tags_of(options.object_tags, context.tokenizer) if options.object_tags else {}
+        self._tags = {image: ids[: options.max_tag_tokens] for image, ids in tags.items()}
         self._tagged = ImageNames(tags, options.object_tags)
 
     def read(self, path: str | Path) -> list[CaptionRecord]:
         """Images with captions, or images to caption."""
-        return read_captions(path, required=False)
+        return captions_of(path, self.context.tokenizer, required=False)
 
     def streams(self) -> list[TrainingStream]:
         """One record a caption."""
+        if self.context.data.compat:
+            return self.original_streams(self.original_reader(self.context.data.train), history_dropout=0.0)
         records = self._records(self.context.data.train)
         images = self.context.require_images()
-        if absent := [record.image_id for record in records if not record.captions]:
-            raise InputError(f"{self.context.data.train}: {len(absent)} images have no caption: {absent[0]!r}")
+        _require_captions(records, self.context.data.train)
         pairs = [(record, caption) for record in records for caption in record.captions]
-        token_ids = self.context.tokenizer.encode_batch([caption for _, caption in pairs])
+        token_ids = caption_token_ids(records, self.context.tokenizer)
         num_regions = dict(
             zip((r.image_id for r in records), images.num_regions(r.image_id for r in records), strict=True)
         )
@@ -106,6 +112,24 @@ class Captioning(GeneratingTask):
             return {"main": collate(examples, self.context.vocabulary.pad_id)}
 
         return [TrainingStream("captions", lengths, make_batch)]
+
+    def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
+        """The original's reader of caption lines; those without a caption are read for decoding."""
+        files = caption_lines(path, self.context.tokenizer)
+        records = self._checked([record for lines in files for record in lines], path)
+        if train:
+            _require_captions(records, path)
+        images, rule = self.context.require_images(), BatchRule.of_records(self.context.data)
+        image_ids = images.of_lines(input_files(path), [[record.image_id for record in lines] for lines in files])
+        token_ids = iter(caption_token_ids(records, self.context.tokenizer))
+        texts = [self._text(r.record_id, next(token_ids)) if r.captions else Example(r.record_id) for r in records]
+        return CaptionReader(
+            Pairs(texts, image_ids, images, self.context.vocabulary, rule),
+            [self._tags_of(record.image_id) for record in records],
+            [int(record.image_id) for record in records],
+            [len(lines) for lines in files],
+            self.context.seed if train else None,
+        )
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Captions by the decoding asked for, scored against all captions of their image where it has any."""
@@ -138,7 +162,10 @@ class Captioning(GeneratingTask):
         return [self.written(hypotheses, "caption") for hypotheses in found]
 
     def _records(self, path: str | Path) -> list[CaptionRecord]:
-        records = self.read(path)
+        return self._checked(self.read(path), path)
+
+    def _checked(self, records: list[CaptionRecord], path: str | Path) -> list[CaptionRecord]:
+        """The records, whose images all have regions, and tags where any are read."""
         self.context.require_images().check((record.image_id for record in records), path)
         if self._tags and (absent := self._tagged.absent(record.image_id for record in records)):
             raise InputError(f"{path}: {len(absent)} images have no tags in {self.options.object_tags}: {absent[0]!r}")
@@ -153,10 +180,17 @@ class Captioning(GeneratingTask):
         return with_object_tags(Example("", regions=regions), self._tags_of(image_id))
 
     def _training_example(self, record: CaptionRecord, caption_ids: Sequence[int], rng: np.random.Generator) -> Example:
-        vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
-        text = generation_example(
-            record.record_id, (), caption_ids, vocabulary, vocabulary.sep_id, max_target_length=limit
-        )
-        text = hide_history(text, self.options.history_dropout, vocabulary, rng)
+        text = self._text(record.record_id, caption_ids)
+        text = hide_history(text, self.options.history_dropout, self.context.vocabulary, rng)
         tagged = with_object_tags(text, self._tags_of(record.image_id))
         return with_regions(tagged, self.context.require_images()[record.image_id])
+
+    def _text(self, record_id: str, caption_ids: Sequence[int]) -> Example:
+        """A caption alone."""
+        vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
+        return generation_example(record_id, (), caption_ids, vocabulary, vocabulary.sep_id, max_target_length=limit)
+
+
+def _require_captions(records: Sequence[CaptionRecord], path: str | Path) -> None:
+    if absent := [record.image_id for record in records if not record.captions]:
+        raise InputError(f"{path}: {len(absent)} images have no caption: {absent[0]!r}")

@@ -11,12 +11,13 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
-from unimo.data.batch import Batch
+from unimo.data.batch import Batch, collate
+from unimo.data.compat.reader import OriginalReader
 from unimo.data.records import EntailmentRecord, LabelledTextRecord
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions, Noise, View, adversarial_loss, start_noise
-from unimo.training.task import Losses, Report, StepBatch, Task, model_inputs
+from unimo.training.task import Losses, Report, StepBatch, Task, TrainingStream, model_inputs
 
 
 class DownstreamTask(Task):
@@ -67,6 +68,24 @@ class DownstreamTask(Task):
             except ValueError as error:
                 raise InputError(f"{path}: {record.record_id}: {error}") from error
         return values
+
+    def original_streams(self, reader: OriginalReader, **neutral: object) -> list[TrainingStream]:
+        """Training on the batches of the original release.
+
+        ``neutral``: options that it has not -> the value that leaves its batches as they are.
+
+        Raises:
+            InputError: such an option has another value.
+        """
+        for name, value in neutral.items():
+            if getattr(self.options, name) != value:
+                raise InputError(f"options.{name}: not together with data.compat, which changes nothing of the batches")
+
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            return {"main": collate(reader.examples(indices, epoch), self.context.vocabulary.pad_id)}
+
+        # the readers know the lengths themselves
+        return [TrainingStream("original", [1] * len(reader), make_batch, batches_of=reader.batches_of)]
 
     def noise(self, model: UnimoModel, inputs: ModelInputs) -> Noise:
         """Fresh starts of the perturbations: texts of [B, T, D], regions of [B, R, F]."""

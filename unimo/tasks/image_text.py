@@ -25,9 +25,12 @@ class ImageTexts:
 
     def example(self, index: int) -> Example:
         """One sequence."""
+        return with_regions(self.text(index), self.context.require_images()[self.image_ids[index]])
+
+    def text(self, index: int) -> Example:
+        """The text of a sequence."""
         limit = self.context.data.max_text_length
-        text = text_example(self.record_ids[index], [self.token_ids[index]], self.context.vocabulary, limit)
-        return with_regions(text, self.context.require_images()[self.image_ids[index]])
+        return text_example(self.record_ids[index], [self.token_ids[index]], self.context.vocabulary, limit)
 
     def lengths(self) -> list[int]:
         """Positions of every sequence."""
@@ -35,15 +38,22 @@ class ImageTexts:
         return [count + min(limit, len(ids) + 2) for count, ids in zip(regions, self.token_ids, strict=True)]
 
 
-def image_texts(context: TaskContext, rows: Sequence[tuple[str, str, str]], path: object) -> ImageTexts:
+def image_texts(
+    context: TaskContext,
+    rows: Sequence[tuple[str, str, str]],
+    path: object,
+    token_ids: Sequence[Sequence[int]] | None = None,
+) -> ImageTexts:
     """(record id, image id, text) rows, every image present in the region store.
+
+    ``token_ids``: of the texts, where they are not to be encoded.
 
     Raises:
         InputError: an image is not in the store.
     """
     names, images, texts = zip(*rows, strict=True)
     context.require_images().check(images, str(path))
-    return ImageTexts(context, names, images, context.tokenizer.encode_batch(list(texts)))
+    return ImageTexts(context, names, images, token_ids or context.tokenizer.encode_batch(list(texts)))
 
 
 class ImageTextTask(DownstreamTask):

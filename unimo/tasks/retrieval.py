@@ -12,8 +12,13 @@ import paddle
 import paddle.nn.functional as F
 
 from unimo.data.batch import Batch
+from unimo.data.compat.order import BatchRule
+from unimo.data.compat.reader import OriginalReader, Pairs
+from unimo.data.compat.retrieval import RetrievalTestReader, RetrievalTrainReader
+from unimo.data.encoding import caption_token_ids
 from unimo.data.examples import text_example
-from unimo.data.formats.captions import read_captions
+from unimo.data.formats.release import caption_lines, caption_numbers, captions_of
+from unimo.data.images import ImageSource
 from unimo.data.records import CaptionRecord
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
@@ -67,6 +72,7 @@ class Retrieval(DownstreamTask):
     options_class = RetrievalOptions
     loss_name = "circle"
     best_metric = "mean_r1"
+    in_release = True
     options: RetrievalOptions
 
     def heads(self) -> dict[str, int]:
@@ -75,14 +81,16 @@ class Retrieval(DownstreamTask):
 
     def read(self, path: str | Path) -> list[CaptionRecord]:
         """Images with captions."""
-        return read_captions(path)
+        return captions_of(path, self.context.tokenizer)
 
     def streams(self) -> list[TrainingStream]:
         """One record a caption; its length counts all rows of its group."""
+        if self.context.data.compat:
+            return self.original_streams(self.original_reader(self.context.data.train), negative_pool=1)
         records = read_caption_records(self.context, self.context.data.train)
         images = self.context.require_images()
         pairs = [(image, caption) for image, record in enumerate(records) for caption in record.captions]
-        token_ids = self.context.tokenizer.encode_batch([caption for _, caption in pairs])
+        token_ids = caption_token_ids(records, self.context.tokenizer)
         num_regions = images.num_regions(record.image_id for record in records)
         group = 1 + self.options.num_negative_images + self.options.num_negative_captions
         lengths = [
@@ -103,6 +111,21 @@ class Retrieval(DownstreamTask):
             return {"main": pair_batch(regions, texts, image_rows, caption_rows, self.context.vocabulary.pad_id)}
 
         return [TrainingStream("pairs", lengths, make_batch)]
+
+    def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
+        """The original's reader of a caption file: groups with wrong pairs to train on, or all pairs of a test."""
+        records = [record for lines in caption_lines(path, self.context.tokenizer) for record in lines]
+        image_ids, images = [record.image_id for record in records], self.context.require_images()
+        images.check(image_ids, path)
+        vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
+        texts = [
+            text_example(record.record_id, [ids], vocabulary, limit)
+            for record, ids in zip(records, caption_token_ids(records, self.context.tokenizer), strict=True)
+        ]
+        pairs = Pairs(texts, image_ids, images, vocabulary, BatchRule.of_records(self.context.data))
+        if not train:
+            return RetrievalTestReader(pairs, caption_numbers(path))
+        return RetrievalTrainReader(pairs, self.options.num_negative_images, self.options.num_negative_captions)
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Circle loss against the wrong images and against the wrong captions, averaged; logits are the groups."""
@@ -127,7 +150,10 @@ class Retrieval(DownstreamTask):
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Recall at 1, 5, 10 in both directions over all pairs of a file."""
         records = read_caption_records(self.context, path)
-        scores = score_records(self.context, model, records, "match")
+        images = self.context.require_images()
+        if self.context.data.compat:
+            images = images.with_swapped_sides()
+        scores = score_records(self.context, model, records, "match", images)
         return Evaluation(retrieval_scores(scores, records), rankings(scores, records))
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
@@ -195,17 +221,21 @@ def _others(owner: np.ndarray, image: int, count: int, rng: np.random.Generator)
 
 def read_caption_records(context: TaskContext, path: str | Path) -> list[CaptionRecord]:
     """Images with captions, every image present in the region store."""
-    records = read_captions(path)
+    records = captions_of(path, context.tokenizer)
     context.require_images().check((record.image_id for record in records), path)
     return records
 
 
 def score_records(
-    context: TaskContext, model: UnimoModel, records: Sequence[CaptionRecord], scorer: Scorer
+    context: TaskContext,
+    model: UnimoModel,
+    records: Sequence[CaptionRecord],
+    scorer: Scorer,
+    images: ImageSource | None = None,
 ) -> np.ndarray:
-    """[I, W] scores of all images against all captions of all records."""
-    images = context.require_images()
-    texts = context.tokenizer.encode_batch([caption for record in records for caption in record.captions])
+    """[I, W] scores of all images against all captions of all records; ``images`` in place of the context's."""
+    images = images or context.require_images()
+    texts = caption_token_ids(records, context.tokenizer)
     regions = [images[record.image_id] for record in records]
     budget = context.data.tokens_per_batch
     return score_matrix(model, regions, texts, scorer, context.vocabulary, budget, context.processes)

@@ -12,6 +12,7 @@ import paddle
 import paddle.nn.functional as F
 
 from unimo.data.batch import Batch, collate
+from unimo.data.compat.reader import OriginalReader
 from unimo.data.examples import Example, TokenTargets
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.data.records import LabelledTextRecord
@@ -30,7 +31,7 @@ from unimo.tasks.downstream import (
     unlabelled_notes,
 )
 from unimo.tasks.text_baseline import TfidfBaseline
-from unimo.tasks.text_inputs import outputs_of, requested_examples, text_examples
+from unimo.tasks.text_inputs import original_text_reader, outputs_of, requested_examples, text_examples
 from unimo.training.task import (
     Evaluation,
     Losses,
@@ -76,6 +77,7 @@ class TextClassification(DownstreamTask):
     options_class = TextClassificationOptions
     loss_name = "classification"
     best_metric = "accuracy"
+    in_release = True
     options: TextClassificationOptions
 
     def __init__(self, context: TaskContext, options: TextClassificationOptions) -> None:
@@ -100,6 +102,8 @@ class TextClassification(DownstreamTask):
 
     def streams(self) -> list[TrainingStream]:
         """The training file."""
+        if self.context.data.compat:
+            return self.original_streams(self.original_reader(self.context.data.train), token_dropout=0.0)
         examples = self._examples(self.context.data.train)
         require_labels([example.label for example in examples], self.context.data.train)
 
@@ -108,6 +112,11 @@ class TextClassification(DownstreamTask):
             return {"main": collate(chosen, self.context.vocabulary.pad_id)}
 
         return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
+
+    def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
+        """The original's reader of a file."""
+        records = self.read(path)
+        return original_text_reader(self.context, records, self._labelled(records, path), path, train)
 
     def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
         """Cross-entropy of the label and, where asked for, of the hidden tokens."""
@@ -204,7 +213,9 @@ class TextClassification(DownstreamTask):
         return outputs_of(self.context, examples, forward)
 
     def _examples(self, path: str | Path) -> list[Example]:
-        records = self.read(path)
+        return self._labelled(self.read(path), path)
+
+    def _labelled(self, records: Sequence[LabelledTextRecord], path: str | Path) -> list[Example]:
         labels = self.labels_of(records, path)
         examples = text_examples(self.context, records)
         return [replace(example, label=label) for example, label in zip(examples, labels, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,14 @@ from typing import Any
 import numpy as np
 
 from unimo.data.batch import collate
+from unimo.data.compat.generation import GenerationReader, Limits, cut_sources, cut_target
+from unimo.data.compat.order import BatchRule
+from unimo.data.compat.reader import OriginalReader
+from unimo.data.encoding import generation_token_ids
 from unimo.data.examples import Example
 from unimo.data.formats.generation import GenerationColumns, read_generation
-from unimo.data.generation_examples import dialogue_example, generation_example, hide_history
+from unimo.data.formats.release import tokenized
+from unimo.data.generation_examples import FIRST_POSITION, dialogue_example, generation_example, hide_history
 from unimo.data.records import DialogueRecord, GenerationRecord, Outline, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
@@ -31,6 +37,9 @@ class TextGenerationOptions:
 
     columns: GenerationColumns = field(default_factory=GenerationColumns)
     """Where the files hold sources and target."""
+
+    tokenized_input: bool = False
+    """Whether the files hold GPT-2's numbers of tokens, separated by spaces, in place of words (original release)."""
 
     max_source_length: int = 512
     """Longest sources in tokens, special tokens included."""
@@ -72,15 +81,19 @@ class TextGeneration(GeneratingTask):
     loss_name = "generation"
     best_metric = "perplexity"
     lower_is_better = True
+    in_release = True
     options: TextGenerationOptions
 
     def config_changes(self) -> dict[str, int]:
         """Conversations need role and turn embeddings."""
         return {"num_roles": 3, "num_turns": self.options.num_turns} if self.options.num_turns else {}
 
-    def read(self, path: str | Path) -> list[GenerationRecord] | list[DialogueRecord]:
+    def read(self, path: str | Path) -> Sequence[GenerationRecord | DialogueRecord]:
         """Sources with targets, or conversations."""
-        return read_generation(path, self.options.columns, dialogue=self.options.num_turns > 0)
+        records = read_generation(path, self.options.columns, dialogue=self.options.num_turns > 0)
+        if not self.options.tokenized_input:
+            return records
+        return [tokenized(record, self.context.tokenizer, path) for record in records]
 
     def text_limits(self) -> dict[str, int]:
         """Sources and targets have limits of their own."""
@@ -94,16 +107,29 @@ class TextGeneration(GeneratingTask):
 
     def streams(self) -> list[TrainingStream]:
         """The training file."""
-        records = self.read(self.context.data.train)
-        if absent := [record.record_id for record in records if record.target is None]:
-            raise InputError(f"{self.context.data.train}: {len(absent)} records have no target: {absent[0]}")
-        examples = self._examples(records)
+        if self.context.data.compat:
+            return self.original_streams(self.original_reader(self.context.data.train), history_dropout=0.0)
+        examples = self._examples(self._with_targets(self.context.data.train))
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = [self._hide(examples[index], record_rng(self.context.seed, epoch, index)) for index in indices]
             return {"main": collate(chosen, self.context.vocabulary.pad_id)}
 
         return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
+
+    def original_reader(
+        self, path: str | Path, train: bool = True, with_targets: bool = True, target_sentence_id: int = 1
+    ) -> OriginalReader:
+        """The original's reader of a file; without targets it reads for decoding."""
+        records = self._with_targets(path) if with_targets else self.read(path)
+        return GenerationReader(
+            self._examples(records, with_targets),
+            self.context.vocabulary,
+            BatchRule.of(self.context.data),
+            self.context.seed if train else None,
+            self.options.continuous_positions,
+            target_sentence_id,
+        )
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Perplexity of the targets, and scores of the generated texts."""
@@ -140,12 +166,24 @@ class TextGeneration(GeneratingTask):
 
     def _write(self, model: UnimoModel, records: Sequence[GenerationRecord | DialogueRecord]) -> list[dict[str, Any]]:
         given = self._examples(records, with_targets=False)
-        first = np.asarray([2 + e.num_tokens for e in given]) if self.options.continuous_positions else None
-        found = self.decode(model, given, self._target_start(first))
+        found = self.decode(model, given, self._target_start(self._first_positions(given)))
         return [
             {"record_id": record.record_id, **self.written(hypotheses, "text")}
             for record, hypotheses in zip(records, found, strict=True)
         ]
+
+    def _with_targets(self, path: str | Path) -> Sequence[GenerationRecord | DialogueRecord]:
+        records = self.read(path)
+        if absent := [record.record_id for record in records if record.target is None]:
+            raise InputError(f"{path}: {len(absent)} records have no target: {absent[0]}")
+        return records
+
+    def _first_positions(self, given: Sequence[Example]) -> np.ndarray | None:
+        """Where the target of each source begins, if positions are counted through."""
+        if not self.options.continuous_positions:
+            return None
+        begin = 0 if self.context.data.compat else FIRST_POSITION  # the original decodes 2 positions too low
+        return np.asarray([begin + example.num_tokens for example in given])
 
     def _target_start(self, first_positions: np.ndarray | None) -> TargetStart:
         vocabulary = self.context.vocabulary
@@ -155,21 +193,21 @@ class TextGeneration(GeneratingTask):
     def _examples(
         self, records: Sequence[GenerationRecord | DialogueRecord], with_targets: bool = True
     ) -> list[Example]:
-        texts = [_texts_of(record, with_targets) for record in records]
-        encoded = iter(self.context.tokenizer.encode_batch([text for each in texts for text in each]))
-        return [
-            self._example(record, [next(encoded) for _ in each], with_targets)
-            for record, each in zip(records, texts, strict=True)
-        ]
+        token_ids = generation_token_ids(records, self.context.tokenizer, with_targets)
+        return [self._example(record, each, with_targets) for record, each in zip(records, token_ids, strict=True)]
 
     def _example(
-        self, record: GenerationRecord | DialogueRecord, token_ids: list[list[int]], with_target: bool
+        self, record: GenerationRecord | DialogueRecord, token_ids: list[Sequence[int]], with_target: bool
     ) -> Example:
         """One sequence from a record's texts, encoded: sources (knowledge first), then the target."""
         vocabulary, options = self.context.vocabulary, self.options
         target = token_ids.pop() if with_target else None
         limits = {"max_source_length": options.max_source_length, "max_target_length": options.max_target_length}
         end_id = vocabulary.mask_id
+        if self.context.data.compat:
+            original = Limits(**limits, continuous_positions=options.continuous_positions)
+            token_ids, limits = [*cut_sources(token_ids, original)], dict.fromkeys(limits, sys.maxsize)
+            target, end_id = (None, end_id) if target is None else cut_target(target, end_id, original)
         if isinstance(record, DialogueRecord):
             knowledge, *turns = token_ids
             return dialogue_example(
@@ -182,9 +220,3 @@ class TextGeneration(GeneratingTask):
 
     def _hide(self, example: Example, rng: np.random.Generator) -> Example:
         return hide_history(example, self.options.history_dropout, self.context.vocabulary, rng)
-
-
-def _texts_of(record: GenerationRecord | DialogueRecord, with_target: bool) -> list[str]:
-    """A record's texts in the order of ``_example``."""
-    given = [record.knowledge, *record.turns] if isinstance(record, DialogueRecord) else list(record.sources)
-    return [*given, record.target or ""] if with_target else given

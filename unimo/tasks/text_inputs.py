@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from paddle import Tensor
 
 from unimo.data.batch import collate
+from unimo.data.compat.order import BatchRule
+from unimo.data.compat.text import TextReader
 from unimo.data.examples import Example, text_example
 from unimo.data.records import LabelledTextRecord
 from unimo.data.sampling import sequential_batches
+from unimo.errors import InputError
 from unimo.modeling import ModelInputs
+from unimo.tasks.downstream import require_labels
 from unimo.training.task import PredictionRequest, TaskContext, model_inputs
 
 Forward = Callable[[ModelInputs], Tensor]
@@ -21,6 +26,23 @@ def text_examples(context: TaskContext, records: Sequence[LabelledTextRecord]) -
     """``[CLS] a [SEP]`` or ``[CLS] a [SEP] b [SEP]`` of every record, without labels."""
     texts = [[record.text_a, *([] if record.text_b is None else [record.text_b])] for record in records]
     return _encoded(context, [record.record_id for record in records], texts)
+
+
+def original_text_reader(
+    context: TaskContext,
+    records: Sequence[LabelledTextRecord],
+    examples: Sequence[Example],
+    path: str | Path,
+    train: bool,
+) -> TextReader:
+    """The original's reader of the labelled texts of a file, whose examples are given."""
+    require_labels([example.label for example in examples], path)
+    query_ids: list[int | None] = []
+    for record in records:
+        if record.query_id is not None and not record.query_id.isdecimal():
+            raise InputError(f"{path}: {record.record_id}: qid {record.query_id!r} is not a number")
+        query_ids.append(None if record.query_id is None else int(record.query_id))
+    return TextReader(examples, context.vocabulary, BatchRule.of(context.data), train, query_ids)
 
 
 def requested_examples(context: TaskContext, request: PredictionRequest) -> list[Example]:

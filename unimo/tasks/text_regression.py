@@ -12,6 +12,7 @@ import numpy as np
 import paddle
 
 from unimo.data.batch import Batch, collate
+from unimo.data.compat.reader import OriginalReader
 from unimo.data.examples import Example
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.data.records import LabelledTextRecord
@@ -21,7 +22,7 @@ from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives import regression_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import DownstreamTask, require_labels, unlabelled_notes
-from unimo.tasks.text_inputs import outputs_of, requested_examples, text_examples
+from unimo.tasks.text_inputs import original_text_reader, outputs_of, requested_examples, text_examples
 from unimo.training.task import Evaluation, PredictionRequest, StepBatch, TrainingStream
 
 
@@ -43,6 +44,7 @@ class TextRegression(DownstreamTask):
     options_class = TextRegressionOptions
     loss_name = "squared_error"
     best_metric = "pearson"
+    in_release = True
     options: TextRegressionOptions
 
     def heads(self) -> dict[str, int]:
@@ -65,6 +67,8 @@ class TextRegression(DownstreamTask):
 
     def streams(self) -> list[TrainingStream]:
         """The training file."""
+        if self.context.data.compat:
+            return self.original_streams(self.original_reader(self.context.data.train))
         examples = self._examples(self.context.data.train)
         require_labels([example.label for example in examples], self.context.data.train)
 
@@ -72,6 +76,11 @@ class TextRegression(DownstreamTask):
             return {"main": collate([examples[index] for index in indices], self.context.vocabulary.pad_id)}
 
         return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
+
+    def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
+        """The original's reader of a file."""
+        records = self.read(path)
+        return original_text_reader(self.context, records, self._labelled(records, path), path, train)
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Squared error; the divergence of adversarial training has nothing to measure on one number."""
@@ -111,7 +120,9 @@ class TextRegression(DownstreamTask):
         return outputs_of(self.context, examples, forward)[:, 0]
 
     def _examples(self, path: str | Path) -> list[Example]:
-        records = self.read(path)
+        return self._labelled(self.read(path), path)
+
+    def _labelled(self, records: Sequence[LabelledTextRecord], path: str | Path) -> list[Example]:
         labels = self.labels_of(records, path)
         examples = text_examples(self.context, records)
         return [replace(example, label=label) for example, label in zip(examples, labels, strict=True)]

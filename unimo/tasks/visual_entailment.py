@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,20 @@ import paddle
 import paddle.nn.functional as F
 
 from unimo.data.batch import Batch
+from unimo.data.compat.entailment import EntailmentReader
+from unimo.data.compat.order import BatchRule
+from unimo.data.compat.reader import OriginalReader, Pairs
+from unimo.data.encoding import hypothesis_token_ids
 from unimo.data.examples import Example
-from unimo.data.formats.entailment import read_entailment
+from unimo.data.formats.release import entailment_lines, entailment_of
 from unimo.data.records import EntailmentRecord
 from unimo.errors import InputError
+from unimo.files import input_files
 from unimo.metrics.classification import accuracy
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives import classification_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
-from unimo.tasks.downstream import batch_accuracy, label_index, softmax, unlabelled_notes
+from unimo.tasks.downstream import batch_accuracy, label_index, require_labels, softmax, unlabelled_notes
 from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
 from unimo.tasks.text_inputs import outputs_of
 from unimo.training.task import Evaluation, PredictionRequest, Report, TrainingStream
@@ -31,7 +36,7 @@ class VisualEntailmentOptions:
     """Settings of visual entailment."""
 
     labels: tuple[str, ...] = ("contradiction", "entailment", "neutral")
-    """Labels as the file writes them; their order gives the class numbers."""
+    """Labels as the file writes them; their order gives the class numbers, which stand in the release's files."""
 
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training; the original's recipe is villa."""
@@ -44,6 +49,7 @@ class VisualEntailment(ImageTextTask):
     options_class = VisualEntailmentOptions
     loss_name = "entailment"
     best_metric = "accuracy"
+    in_release = True
     options: VisualEntailmentOptions
 
     def heads(self) -> dict[str, int]:
@@ -52,15 +58,19 @@ class VisualEntailment(ImageTextTask):
 
     def read(self, path: str | Path) -> list[EntailmentRecord]:
         """Hypotheses about images."""
-        return read_entailment(path)
+        return entailment_of(path, self.context.tokenizer)
 
     def label_value(self, label: str) -> int:
-        """The class number."""
+        """The class number, which a file of the release writes itself."""
+        if label not in self.options.labels and label.isdecimal() and int(label) < len(self.options.labels):
+            return int(label)
         return label_index(label, self.options.labels)
 
     def streams(self) -> list[TrainingStream]:
         """The training file; records without a label (SNLI-VE: no agreement) are left out and counted."""
         path = self.context.data.train
+        if self.context.data.compat:
+            return self.original_streams(self.original_reader(path))
         records = self.read(path)
         labels = self.labels_of(records, path)
         known = [index for index, label in enumerate(labels) if label is not None]
@@ -70,6 +80,18 @@ class VisualEntailment(ImageTextTask):
             print(f"{path}: {len(records) - len(known)} of {len(records)} records have no label and are left out")
         texts = self._texts([records[index] for index in known], path)
         return [self.image_text_stream(texts, [labels[index] for index in known])]
+
+    def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
+        """The original's reader of a file or filelist; it shuffles in evaluation too, which changes no score."""
+        files = entailment_lines(path, self.context.tokenizer)
+        records = [record for lines in files for record in lines]
+        labels, texts = self.labels_of(records, path), self._texts(records, path)
+        require_labels(labels, path)
+        images, rule = self.context.require_images(), BatchRule.of_records(self.context.data)
+        image_ids = images.of_lines(input_files(path), [[record.image_id for record in lines] for lines in files])
+        labelled = [replace(texts.text(index), label=label) for index, label in enumerate(labels)]
+        pairs = Pairs(labelled, image_ids, images, self.context.vocabulary, rule)
+        return EntailmentReader(pairs, [len(lines) for lines in files], self.context.seed if train else None)
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Cross-entropy of the label."""
@@ -121,4 +143,4 @@ class VisualEntailment(ImageTextTask):
 
     def _texts(self, records: Sequence[EntailmentRecord], path: str | Path) -> ImageTexts:
         rows = [(record.record_id, record.image_id, record.hypothesis) for record in records]
-        return image_texts(self.context, rows, path)
+        return image_texts(self.context, rows, path, hypothesis_token_ids(records, self.context.tokenizer))

@@ -7,11 +7,9 @@ from typing import Any
 
 from unimo.errors import InputError
 from unimo.files import read_json, read_lines
-from unimo.tokenization.vocabulary import Vocabulary, unreachable_tokens
+from unimo.tokenization.vocabulary import GPT2_END, Vocabulary, unreachable_tokens
 
 FILE_NAME = "tokenizer.json"
-# GPT-2's own end token lies in the release's encoder.json, but nothing of UNIMO uses it and no merge makes it
-GPT2_END = "<|endoftext|>"
 
 
 def read_release(folder: str | Path) -> Vocabulary:

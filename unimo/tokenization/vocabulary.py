@@ -27,6 +27,12 @@ BYTE_ALPHABET = _byte_alphabet()
 
 SPACE = BYTE_ALPHABET[ord(" ")]
 
+# GPT-2's own end token lies in the release's encoder.json, but nothing of UNIMO uses it and no merge makes it
+GPT2_END = "<|endoftext|>"
+
+GPT2_BYTE_ORDER = (*(c for c in BYTE_ALPHABET if ord(c) < 256), *(c for c in BYTE_ALPHABET if ord(c) >= 256))
+"""The 256 characters in the order in which GPT-2 numbers them: printable bytes first."""
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -57,6 +63,16 @@ class Vocabulary:
         """
         content = json.dumps([self.tokens, self.merges, self.specials], ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(content.encode("ascii")).hexdigest()[:16]
+
+    @cached_property
+    def gpt2_ids(self) -> dict[str, int]:
+        """What a tokenised file of the release writes -> id: GPT-2's number of a token, or a special token's name.
+
+        GPT-2 numbers bytes first, then what each merge makes, so that only a dictionary with its merges has them.
+        """
+        tokens = [*GPT2_BYTE_ORDER, *(left + right for left, right in self.merges), GPT2_END]
+        numbers = {str(number): self.ids[token] for number, token in enumerate(tokens) if token in self.ids}
+        return numbers | {token: self.ids[token] for token in self.specials}
 
     def check(self, source: str) -> None:
         """Raise :class:`InputError` naming ``source`` unless every text can be encoded without loss.

@@ -74,6 +74,9 @@ class TrainingStream:
     max_examples: int = 0
     """Most records of a batch; 0 takes the job's."""
 
+    batches_of: Callable[[int], list[list[int]]] | None = None
+    """The batches of an epoch, a pure function of it; None draws records of similar length within the budget."""
+
     make_joint: Callable[[Sequence[int], int, int], StepBatch] | None = None
     """The same for further batches whose rows need each other (every image against every caption): it is given all
     records of a batch whatever the number of processes, and one process makes and trains them."""
@@ -110,6 +113,9 @@ class Task(ABC):
 
     lower_is_better: ClassVar[bool] = False
     """Whether best_metric is better when it is lower."""
+
+    in_release: ClassVar[bool] = False
+    """Whether the original release has the task, so that `data.compat: original` means something."""
 
     def __init__(self, context: TaskContext, options: Any) -> None:
         self.context = context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ class GenerationColumns:
     """
 
     sources: tuple[str, ...] = ("src",)
-    """Columns of the sources, in order; of a conversation the first holds the turns, separated by ` [SEP] `."""
+    """Columns of the sources, in order; of a conversation the first holds the turns, separated by ` [SEP] `. Empty
+    takes every column of a table but target and knowledge (original release)."""
 
     target: str = "tgt"
     """Column of the target. A file without this column can be predicted, not trained on or scored."""
@@ -42,8 +43,8 @@ class GenerationColumns:
 
     def __post_init__(self) -> None:
         """Refuse names that cannot be."""
-        if len(self.line_pair) != 2 or not self.sources:
-            raise ValueError("line_pair: two names; sources: at least one")
+        if len(self.line_pair) != 2:
+            raise ValueError("line_pair: two names")
 
 
 def read_generation(
@@ -67,13 +68,17 @@ def read_generation(
 
 def _table_rows(file: Path, columns: GenerationColumns) -> Iterator[GenerationRecord]:
     for number, row in read_table(file, columns.sources):
-        sources = tuple(row[name] for name in columns.sources)
+        sources = tuple(row[name] for name in _sources_of(row, columns))
         yield GenerationRecord(f"{file.name}:{number}", sources, row.get(columns.target))
 
 
+def _sources_of(row: Mapping[str, str], columns: GenerationColumns) -> Sequence[str]:
+    return columns.sources or [name for name in row if name not in (columns.target, columns.knowledge)]
+
+
 def _dialogue_rows(file: Path, columns: GenerationColumns) -> Iterator[DialogueRecord]:
-    for number, row in read_table(file, [columns.sources[0], columns.knowledge]):
-        turns = tuple(row[columns.sources[0]].split(TURN_SEPARATOR))
+    for number, row in read_table(file, [*columns.sources[:1], columns.knowledge]):
+        turns = tuple(row[_sources_of(row, columns)[0]].split(TURN_SEPARATOR))
         yield DialogueRecord(f"{file.name}:{number}", row[columns.knowledge], turns, row.get(columns.target))
 
 

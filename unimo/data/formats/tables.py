@@ -67,6 +67,7 @@ def read_labelled_texts(path: str | Path, columns: TextColumns) -> list[Labelled
             row[columns.text_a],
             row[columns.text_b] if columns.text_b else None,
             row.get(columns.label, ""),
+            row.get("qid"),
         )
         for number, row in read_table(file, required, columns.names)
     ]
@@ -85,7 +86,7 @@ def read_table(path: Path, required: Sequence[str], names: Sequence[str] = ()) -
     """
     rows = _quoted_rows(path) if suffix_of(path) == ".csv" else _plain_rows(path)
     first_number, first = next(rows)
-    has_header = required[0] in first or not names
+    has_header = not names or required[0] in first
     header = first if has_header else list(names)
     if absent := [column for column in required if column not in header]:
         raise InputError.at(path, f"no column {', '.join(absent)} in the header {header}", first_number)
