@@ -151,6 +151,14 @@ def test_a_full_disk_is_told_in_one_line_and_other_errors_are_not_lost() -> None
     time.sleep(0.05)
     with pytest.raises(InputError, match="checkpoints/x: No space left on device"):
         writer.wait()
+    from safetensors import SafetensorError
+
+    def full_by_safetensors() -> None:
+        raise SafetensorError("Error while serializing: I/O error: File too large (os error 27)")
+
+    writer.submit(full_by_safetensors)
+    with pytest.raises(InputError, match="checkpoints: File too large"):
+        writer.wait()
     writer.submit(lambda: int("x"))
     with pytest.raises(ValueError, match="invalid literal"):
         writer.wait()

@@ -78,7 +78,9 @@ def test_sigterm_saves_and_exits_75_and_the_run_goes_on(small_world: SmallWorld,
         patch.setattr("unimo.training.trainer.Trainer._start_prefetching", _signalling(losses))
         config = str((tmp_path / "whole").with_suffix(".yaml"))
         assert main(["train", "--config", config, "--output", str(tmp_path / "broken")]) == 75
-    assert os.readlink(tmp_path / "broken" / "checkpoints" / "latest") == "step-00000006"  # the step under way, and the one that tells all
+    assert (
+        os.readlink(tmp_path / "broken" / "checkpoints" / "latest") == "step-00000006"
+    )  # the step under way, and the one that tells all
     assert main(["train", "--config", config, "--output", str(tmp_path / "broken"), "--resume"]) == 0
     last = Path("checkpoints") / "step-00000008" / "model.safetensors"
     assert (tmp_path / "whole" / last).read_bytes() == (tmp_path / "broken" / last).read_bytes()

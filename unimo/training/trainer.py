@@ -35,7 +35,7 @@ from unimo.training.runlog import RunLog
 from unimo.training.schedules import learning_rate
 from unimo.training.step import Stepper
 from unimo.training.task import Task
-from unimo.training.writer import BackgroundWriter
+from unimo.training.writer import BackgroundWriter, told_of_full_disk
 
 NOT_FINITE_NAME = "not_finite.json"
 
@@ -95,6 +95,8 @@ class Trainer:
             with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
                 self._train_steps(log, prefetcher)
             report = self._report()
+        except OSError as error:
+            raise told_of_full_disk(error) or error from error
         finally:
             self.writer.finish()
         self.writer.check()
