@@ -77,7 +77,7 @@ def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:
     if not isinstance(heads, dict):
         raise InputError.at(path, "heads: expected a JSON object")
     known = {field.name: field.default for field in dataclasses.fields(UnimoConfig)}
-    unknown = sorted(set(values) - known)
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise InputError.at(path, f"unknown keys {', '.join(unknown)}")
     for name, value in values.items():
@@ -102,8 +102,9 @@ def _check_size(config: UnimoConfig, heads: Mapping[str, int], path: Path) -> No
     layers = config.num_hidden_layers * (4 * config.hidden_size + 2 * config.feed_forward_size)
     num_parameters = config.hidden_size * (rows + layers)
     if min(heads.values(), default=0) < 0 or num_parameters > weights.stat().st_size:
-        told = f"describes about {num_parameters:,} parameters, more than {WEIGHTS_NAME} has bytes"
-        raise InputError.at(path, told)
+        size = f"{weights.stat().st_size:,} bytes"
+        told = f"not a readable safetensors file of the about {num_parameters:,} parameters of {CONFIG_NAME} ({size})"
+        raise InputError.at(weights, told)
 
 
 def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
