@@ -46,28 +46,40 @@ def all_readers(folder: Path) -> list[Reader]:
 
 def _text_readers(small: SmallWorld, folder: Path) -> list[Reader]:
     from unimo.config.overrides import read_yaml
-    from unimo.data import records
     from unimo.data.answers import read_answers
-    from unimo.data.formats.generation import GenerationColumns, read_coqa, read_generation
+    from unimo.data.archives import extract_archive
+    from unimo.data.formats.captions import read_captions, read_images, read_object_tags
+    from unimo.data.formats.entailment import read_entailment
+    from unimo.data.formats.generation import GenerationColumns, read_generation
+    from unimo.data.formats.questions import read_questions
+    from unimo.data.formats.tables import TextColumns, read_labelled_texts
+    from unimo.data.formats.texts import read_texts
     from unimo.training.runlog import read_events
 
-    world = small.world
-    columns = records.TextColumns("text_a", "text_b", "label")
+    world, columns = small.world, TextColumns("text_a", "text_b", "label")
     made = _made_files(folder / "made")
     readers = [
-        Reader("captions", world / "captions_train.jsonl", records.read_captions),
-        Reader("texts", world / "texts_train.jsonl", records.read_texts),
-        Reader("images", world / "images_train.jsonl", records.read_images),
-        Reader("labelled texts", world / "statements_train.tsv", lambda p: records.read_labelled_texts(p, columns)),
-        Reader("coco captions", made / "captions_val.json", records.read_captions),
-        Reader("packed texts", made / "texts.txt.gz", records.read_texts),
-        Reader("entailment", made / "entailment.jsonl", records.read_entailment),
-        Reader("questions", made / "questions.jsonl", records.read_questions),
-        Reader("object tags", made / "tags.jsonl", records.read_object_tags),
+        Reader("captions", world / "captions_train.jsonl", read_captions),
+        Reader("texts", world / "texts_train.jsonl", read_texts),
+        Reader("images", world / "images_train.jsonl", read_images),
+        Reader("labelled texts", world / "statements_train.tsv", lambda p: read_labelled_texts(p, columns)),
+        Reader("quoted table", made / "table.csv", lambda p: read_labelled_texts(p, columns)),
+        Reader("coco captions", made / "captions_val.json", read_captions),
+        Reader("karpathy", made / "dataset_coco.json", lambda p: read_captions(f"{p}#test")),
+        Reader("visual genome", made / "region_descriptions.json", read_captions),
+        Reader("visual genome questions", made / "question_answers.json", read_questions),
+        Reader("vqa", made / "questions.json", read_questions),
+        Reader("snli-ve", made / "snli_ve_dev.jsonl", read_entailment),
+        Reader("packed texts", made / "texts.txt.gz", read_texts),
+        Reader("entailment", made / "entailment.jsonl", read_entailment),
+        Reader("questions", made / "questions.jsonl", read_questions),
+        Reader("object tags", made / "tags.jsonl", read_object_tags),
         Reader("answers", made / "answers.json", read_answers),
-        Reader("coqa", made / "coqa.json", read_coqa),
+        Reader("coqa", made / "coqa.json", lambda p: read_generation(p, GenerationColumns(), dialogue=True)),
         Reader("generation", made / "generation.jsonl", lambda p: read_generation(p, GenerationColumns())),
         Reader("run log", made / "metrics.jsonl", read_events),
+        Reader("zip archive", made / "archive.zip", lambda p: extract_archive(p, p.parent / "unpacked")),
+        Reader("tar archive", made / "archive.tar.gz", lambda p: extract_archive(p, p.parent / "unpacked")),
     ]
     for config in ("pretrain/tiny.yaml", "finetune/sst2_small.yaml", "finetune/shapes/captioning.yaml"):
         readers.append(Reader(f"config {config}", REPOSITORY / "model_configs" / config, _load_job))
@@ -145,8 +157,9 @@ def _load_checkpoint(path: Path) -> Any:
 def _conversion_readers(folder: Path) -> list[Reader]:
     """Other programs' weights, where their readers are there."""
     try:
-        from unimo.conversion.fluid import read_fluid_folder, write_variable
         from unimo.conversion.pickles import read_paddle_arrays
+
+        from unimo.conversion.fluid import read_fluid_folder, write_variable
     except ImportError:
         return []
     import paddle
@@ -170,7 +183,8 @@ def _made_files(folder: Path) -> Path:
         "entailment.jsonl": [{"image_id": f"i{n}", "hypothesis": f"a cat {n}", "label": "neutral"} for n in numbers],
         "questions.jsonl": [{"image_id": f"i{n}", "question": "what?", "answers": ["a cat", "two"]} for n in numbers],
         "tags.jsonl": [{"image_id": f"i{n}", "tags": ["cat", "mat"]} for n in numbers],
-        "generation.jsonl": [{"source": f"a long text {n}", "target": "short"} for n in numbers],
+        "generation.jsonl": [{"src": f"a long text {n}", "tgt": "short"} for n in numbers],
+        "snli_ve_dev.jsonl": [{"Flickr30K_ID": str(n), "gold_label": "neutral", "sentence2": "a"} for n in numbers],
         "metrics.jsonl": [{"step": n, "split": "train", "loss": 1.5} for n in numbers],
     }
     for name, values in lines.items():
@@ -180,9 +194,28 @@ def _made_files(folder: Path) -> Path:
         "annotations": [{"id": n, "image_id": n, "caption": f"a cat {n}"} for n in numbers],
     }
     turns = [{"input_text": "what?", "turn_id": 1}, {"input_text": "who?", "turn_id": 2}]
-    coqa = {"version": "1", "data": [{"id": "a", "story": "A cat sat.", "questions": turns, "answers": turns}]}
-    for name, value in (("captions_val.json", coco), ("coqa.json", coqa), ("answers.json", ["yes", "no", "two"])):
+    sentences = [{"raw": "a cat", "sentid": 1}]
+    asked = [{"question_id": n, "image_id": n, "question": "what?"} for n in numbers]
+    documents: dict[str, Any] = {
+        "captions_val.json": coco,
+        "dataset_coco.json": {
+            "images": [
+                {"filepath": "val", "filename": f"{n}.jpg", "split": "test", "sentences": sentences} for n in numbers
+            ]
+        },
+        "region_descriptions.json": [{"id": n, "regions": [{"image_id": n, "phrase": "a cat"}]} for n in numbers],
+        "question_answers.json": [
+            {"id": n, "qas": [{"qa_id": n, "image_id": n, "question": "what?", "answer": "a cat"}]} for n in numbers
+        ],
+        "questions.json": {"data_subtype": "val2014", "questions": asked},
+        "coqa.json": {"data": [{"id": "a", "story": "A cat sat.", "questions": turns, "answers": turns}]},
+        "answers.json": ["yes", "no", "two"],
+    }
+    for name, value in documents.items():
         (folder / name).write_text(json.dumps(value))
+    (folder / "table.csv").write_text("text_a,text_b,label\n" + '"a, ""b""",c,1\n' * 5)
+    for kind in ("zip", "gztar"):
+        shutil.make_archive(str(folder / "archive"), kind, folder, "coqa.json")
     with gzip.open(folder / "texts.txt.gz", "wt") as stream:
         stream.writelines(f"a line of text {number}\n" for number in range(50))
     return folder
@@ -192,7 +225,10 @@ def copy_source(reader: Reader, folder: Path) -> Path:
     """A fresh copy of a reader's source, under its own name: readers go by suffix."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    copied = folder / reader.source.name
+    copied = folder / "case" / reader.source.name
+    copied.parent.mkdir()
+    if "model_configs" in reader.source.parts:
+        shutil.copytree(REPOSITORY / "model_configs" / "arch", folder / "arch")  # named by the configs
     if reader.source.is_dir():
         shutil.copytree(reader.source, copied)
     else:

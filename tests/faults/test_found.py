@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
-from unimo.data.records import TextColumns, read_labelled_texts
+from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.errors import InputError
 from unimo.modeling.pretrained import read_config
 from unimo.regions.proposals.codebook import Codebook
