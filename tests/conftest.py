@@ -48,18 +48,23 @@ class SmallWorld:
         return self.folder / "tokenizer"
 
 
-@pytest.fixture(scope="session")
-def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
+def make_small_world(folder: Path) -> SmallWorld:
     """A world of 60 training scenes, its regions and a tokenizer."""
     from unimo.regions.extract import extract
     from unimo.regions.proposals.options import ProposalOptions
     from unimo.tokenization import UnimoTokenizer
     from unimo.worlds.shapes import ShapesOptions, generate
 
-    small = SmallWorld(tmp_path_factory.mktemp("small"))
+    small = SmallWorld(folder)
     counts = {"num_train": 60, "num_dev": 12, "num_test": 12, "num_images_without_text": 20, "num_texts": 60}
     pairs = {"num_statements_train": 60, "num_statements_dev": 12, "num_statements_test": 12}
     generate(small.world, ShapesOptions(**counts, **pairs))
     extract(small.world / "images", small.regions, ProposalOptions(feature_size=32, num_classes=8, max_regions=8))
     UnimoTokenizer.train([small.world / "captions_train.jsonl"], 500).save_pretrained(small.tokenizer)
     return small
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
+    """A world of 60 training scenes, its regions and a tokenizer."""
+    return make_small_world(tmp_path_factory.mktemp("small"))

@@ -11,9 +11,9 @@ source run_scripts/setup_env.sh
 train=$captions/captions_train2017.json
 python -m unimo regions extract --images "$images" --output "$output/regions" --max_regions 36 --grid 3
 python -m unimo train-tokenizer --input "$train" --output "$output/tokenizer" --vocab_size 2000
-python -m unimo train --config model_configs/pretrain/coco_mini.yaml --resume --output "$output/pretraining" \
-    --tokenizer "$output/tokenizer" --data.regions "$output/regions" --options.pairs "$train"
-python -m unimo train --config model_configs/finetune/examples/coco_mini.yaml --resume --output "$output/captioning" \
-    --init_from "$output/pretraining/checkpoints/best" --data.regions "$output/regions" --data.train "$train" \
+python -m unimo train --devices "${DEVICES:-1}" --config model_configs/pretrain/coco_mini.yaml --resume \
+    --output "$output/pretraining" --tokenizer "$output/tokenizer" --data.regions "$output/regions" --options.pairs "$train"
+python -m unimo train --devices "${DEVICES:-1}" --config model_configs/finetune/examples/coco_mini.yaml \
+    --resume --output "$output/captioning" --init_from "$output/pretraining/checkpoints/best" --data.regions "$output/regions" --data.train "$train" \
     --data.evaluate "{train: $train, val: $captions/captions_val2017.json}"
 python -m unimo report --run "$output/captioning" --images "$images"

@@ -10,6 +10,6 @@ source run_scripts/setup_env.sh
 train=$data/train.tsv
 [ -f "$train" ] || train=$data/train.tsv.gz
 python -m unimo train-tokenizer --input "$train" --output "$output/tokenizer" --vocab_size 16000
-python -m unimo train --config model_configs/finetune/sst2_small.yaml --resume --output "$output" \
-    --tokenizer "$output/tokenizer" --data.train "$train" \
+python -m unimo train --devices "${DEVICES:-1}" --config model_configs/finetune/sst2_small.yaml --resume \
+    --output "$output" --tokenizer "$output/tokenizer" --data.train "$train" \
     --data.evaluate "{dev: $data/dev.tsv, test: $data/test.tsv}"

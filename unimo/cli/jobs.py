@@ -31,7 +31,11 @@ def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig
     name = read_yaml(files, overrides).get("task")
     if not isinstance(name, str):
         raise InputError(f"{files[0] if files else 'job'}: no key `task`; it names what to train")
-    parts = load_config({"": JobConfig, "options": task_class(name).options_class}, files, overrides)
+    try:
+        options_class = task_class(name).options_class
+    except InputError as error:
+        raise InputError(f"{', '.join(map(str, files)) or 'job'}: {error}") from error
+    parts = load_config({"": JobConfig, "options": options_class}, files, overrides)
     return parts[""], parts["options"]
 
 

@@ -82,7 +82,7 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
 
 def is_launcher(arguments: Arguments) -> bool:
     """Whether this process starts others, rather than being one of them or alone."""
-    if "PADDLE_TRAINER_ID" in os.environ:
+    if "PADDLE_TRAINER_ID" in os.environ or arguments.dry_run:
         return False
     return arguments.devices > 1 or arguments.nodes > 1 or arguments.max_restarts > 0
 

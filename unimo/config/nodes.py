@@ -59,8 +59,13 @@ class Node:
         return self.value
 
 
+MAX_NODES = 100_000  # aliases of aliases make a document of a few lines endless ("billion laughs")
+
+
 class ConfigLoader(yaml.SafeLoader):
     """The safe loader, with YAML 1.2's reading of floats: ``1e-4`` is a number (PyYAML takes it for a string)."""
+
+    num_nodes = 0
 
 
 ConfigLoader.yaml_implicit_resolvers = {
@@ -84,8 +89,9 @@ def parse_document(text: str, file: Path | None) -> Node:
     Raises:
         InputError: not valid yaml, a key given twice, or a key that is not text; the message names file and line.
     """
-    loader = ConfigLoader(text)
+    loader: ConfigLoader | None = None
     try:
+        loader = ConfigLoader(text)  # reads the first characters, which may be none of yaml's
         root = loader.get_single_node()
         if root is None:
             return Node({}, Place(file))
@@ -100,7 +106,8 @@ def parse_document(text: str, file: Path | None) -> Node:
         # the safe loader's constructors, for instance of a date such as 2020-99-99
         Place(file).fail("", f"not valid yaml: {error}")
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def read_file(path: str | Path, named_by: Place | None = None, key: str = "") -> Node:
@@ -140,6 +147,9 @@ def _to_node(loader: ConfigLoader, node: yaml.Node, file: Path | None, parents: 
     place = Place(file, node.start_mark.line + 1)
     if len(parents) > 50:
         place.fail("", "nested more than 50 levels deep")
+    loader.num_nodes += 1
+    if loader.num_nodes > MAX_NODES:
+        place.fail("", f"more than {MAX_NODES:,} values, aliases counted each time")
     if isinstance(node, yaml.SequenceNode):
         children = [_to_node(loader, child, file, (*parents, str(i))) for i, child in enumerate(node.value)]
         return Node(children, place)

@@ -74,14 +74,37 @@ def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:
     if version != FORMAT_VERSION:
         raise InputError.at(path, f"format_version {version!r} is not the one this version reads ({FORMAT_VERSION})")
     heads = values.pop("heads", {})
-    known = {field.name for field in dataclasses.fields(UnimoConfig)}
-    unknown = sorted(set(values) - known)
+    if not isinstance(heads, dict):
+        raise InputError.at(path, "heads: expected a JSON object")
+    known = {field.name: field.default for field in dataclasses.fields(UnimoConfig)}
+    unknown = sorted(set(values) - set(known))
     if unknown:
         raise InputError.at(path, f"unknown keys {', '.join(unknown)}")
+    for name, value in values.items():
+        if isinstance(known[name], int) and (type(value) is not int or value < 0):
+            raise InputError.at(path, f"{name}: expected a whole number, found {value!r}")
     try:
-        return UnimoConfig(**values), {str(name): int(size) for name, size in heads.items()}
-    except (TypeError, ValueError, AttributeError) as error:
+        config = UnimoConfig(**values)
+        sizes = {str(name): int(size) for name, size in heads.items()}
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InputError.at(path, str(error)) from error
+    _check_size(config, sizes, path)
+    return config, sizes
+
+
+def _check_size(config: UnimoConfig, heads: Mapping[str, int], path: Path) -> None:
+    """Refuse sizes for which the weights beside them are too small, before anything so large is built."""
+    weights = path.with_name(WEIGHTS_NAME)
+    if not weights.is_file():
+        return
+    rows = config.vocab_size + config.max_position_embeddings + config.num_roles + config.num_turns
+    rows += config.image_embedding_size + config.image_class_size + sum(heads.values())
+    layers = config.num_hidden_layers * (4 * config.hidden_size + 2 * config.feed_forward_size)
+    num_parameters = config.hidden_size * (rows + layers)
+    if min(heads.values(), default=0) < 0 or num_parameters > weights.stat().st_size:
+        size = f"{weights.stat().st_size:,} bytes"
+        told = f"not a readable safetensors file of the about {num_parameters:,} parameters of {CONFIG_NAME} ({size})"
+        raise InputError.at(weights, told)
 
 
 def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:

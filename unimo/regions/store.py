@@ -7,6 +7,7 @@ interpreter, so the length is checked before.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -132,7 +133,7 @@ class RegionStore:
         return int(self._environment.stat()["entries"])
 
     def __contains__(self, image_id: object) -> bool:
-        return isinstance(image_id, str) and self._transaction.get(image_id.encode()) is not None
+        return isinstance(image_id, str) and self._get(image_id) is not None
 
     def __getitem__(self, image_id: str) -> Regions:
         data = self._data(image_id)
@@ -147,7 +148,8 @@ class RegionStore:
 
     def ids(self) -> list[str]:
         """All image ids, sorted."""
-        return [bytes(key).decode() for key in self._transaction.cursor().iternext(values=False)]
+        with _told_of_damage(self.path):
+            return [bytes(key).decode() for key in self._transaction.cursor().iternext(values=False)]
 
     def close(self) -> None:
         """Unmap the file, unless another RegionStore of this process still reads it."""
@@ -161,10 +163,14 @@ class RegionStore:
             self.close()
 
     def _data(self, image_id: str) -> memoryview:
-        data = self._transaction.get(image_id.encode())
+        data = self._get(image_id)
         if data is None:
             raise InputError.at(self.path, f"no image {image_id!r} in this store")
         return memoryview(data)
+
+    def _get(self, image_id: str) -> memoryview | None:
+        with _told_of_damage(self.path):
+            return self._transaction.get(image_id.encode())
 
     def __enter__(self) -> RegionStore:
         return self
@@ -269,6 +275,17 @@ class RegionStoreWriter:
             self.finish()
         else:
             self.close()
+
+
+@contextlib.contextmanager
+def _told_of_damage(path: Path) -> Iterator[None]:
+    """LMDB's complaints about its pages, and keys that are no text, as one line that names the store."""
+    import lmdb
+
+    try:
+        yield
+    except (lmdb.Error, UnicodeDecodeError) as error:
+        raise InputError.at(path / DATA_NAME, f"the file is damaged ({error})") from error
 
 
 def verify_store(path: str | Path) -> Iterator[tuple[str, Regions]]:

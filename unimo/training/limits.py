@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import paddle
 
 from unimo.config.job import JobConfig
 from unimo.errors import InputError
 from unimo.training.distributed import ProcessGroup
+from unimo.training.task import TrainingStream
 
 
 def check_possible(job: JobConfig, group: ProcessGroup, on_gpu: bool | None = None) -> None:
@@ -20,6 +23,20 @@ def check_possible(job: JobConfig, group: ProcessGroup, on_gpu: bool | None = No
     device = paddle.get_device() if on_gpu is None else ("gpu" if on_gpu else "cpu")
     _check_precision(job, device.startswith("gpu"))
     _check_sharding(job, group, device.startswith("gpu"))
+
+
+def check_streams(job: JobConfig, streams: Sequence[TrainingStream]) -> None:
+    """Refuse tasks whose steps do not all use the same heads where Paddle would wait for every gradient.
+
+    Raises:
+        InputError: names the key, and why.
+    """
+    alternates = len(streams) > 1 or any(stream.make_joint is not None for stream in streams)
+    if job.distributed.sharding_stage > 1 and alternates:
+        raise InputError(
+            f"distributed.sharding_stage: {job.distributed.sharding_stage} waits for the gradients of all heads, but "
+            f"the steps of {job.task} use different ones; 1 works"
+        )
 
 
 def _check_precision(job: JobConfig, on_gpu: bool) -> None:
@@ -41,6 +58,11 @@ def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
         raise InputError(f"distributed.sharding_stage: {stage} shares out over processes, but there is only one")
     if stage == 1:
         return
+    if stage == 3:
+        raise InputError(
+            "distributed.sharding_stage: 3 shares out the word embeddings, which the language head reads outside of "
+            "their layer (tied weights), where Paddle does not gather them; 1 and 2 work"
+        )
     if not on_gpu:
         raise InputError(
             f"distributed.sharding_stage: {stage} needs GPUs: Paddle's group_sharded_parallel fails on CPU; 1 works"

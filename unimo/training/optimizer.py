@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import paddle
@@ -46,6 +46,9 @@ class AdamW:
     the others (ZeRO stage 1, fleet's); gradients must be the same on all processes.
     """
 
+    sums_gradients: ClassVar[bool] = False
+    """Whether gradients are averaged over processes during the backward pass, by Paddle."""
+
     def __init__(self, model: nn.Layer, config: OptimizerConfig, shared_out: bool = False) -> None:
         self.config = config
         self.parameters = []
@@ -75,6 +78,11 @@ class AdamW:
         if not math.isfinite(norm):
             self.skip()
             return norm
+        self._update(rate)
+        return norm
+
+    def _update(self, rate: float) -> None:
+        """Update the parameters, and clear the gradients."""
         self._updates += 1
         self._adamw.set_lr(rate)
         if not self.config.epsilon_rescaled:
@@ -86,7 +94,6 @@ class AdamW:
         with paddle.utils.unique_name.guard():
             self._updater.step()
         self.skip()
-        return norm
 
     def skip(self) -> None:
         """Clear the gradients."""

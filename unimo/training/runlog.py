@@ -38,11 +38,14 @@ def read_events(path: str | Path) -> list[dict[str, Any]]:
     if not Path(path).is_file():
         return []
     events = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
+    for line in Path(path).read_bytes().splitlines():
         try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
+            event = json.loads(line)
+        except ValueError:  # neither JSON nor UTF-8
             break
+        if not (isinstance(event, dict) and isinstance(event.get("step"), int) and "split" in event):
+            break
+        events.append(event)
     return events
 
 

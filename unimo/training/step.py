@@ -23,7 +23,8 @@ from unimo.training.mixture import Draw
 from unimo.training.optimizer import AdamW
 from unimo.training.precision import LossScaler, autocast
 from unimo.training.reporting import Window
-from unimo.training.task import Task, num_rows
+from unimo.training.sharding import ShardedAdamW
+from unimo.training.task import Losses, Report, Task, num_rows
 
 MEGABYTE = 1 << 20
 
@@ -60,8 +61,9 @@ class Stepper:
         for draw, shares in zip(draws, self._exchange_shares(draws, stop), strict=True):
             window.count(draw)
             loss = loss + self._backward(draw, shares, len(draws), window)
-        bucket_bytes = self.job.distributed.bucket_megabytes * MEGABYTE
-        loss = sum_gradients(self.group, self.optimizer.parameters, loss, bucket_bytes)
+        # whoever averages during the backward pass leaves only the loss to be summed
+        parameters = [] if self.optimizer.sums_gradients else self.optimizer.parameters
+        loss = sum_gradients(self.group, parameters, loss, self.job.distributed.bucket_megabytes * MEGABYTE)
         return self._update(float(loss), rate, window)
 
     def _update(self, loss: float, rate: float, window: Window) -> bool:
@@ -99,13 +101,14 @@ class Stepper:
     def _backward(self, draw: Draw, shares: Shares, num_draws: int, window: Window) -> Tensor:
         """Forward and backward of a micro-batch; returns its part of the step's loss."""
         total = paddle.zeros([])
-        if draw.batches:
+        if draw.batches or isinstance(self.optimizer, ShardedAdamW):
             with autocast(self.job.precision):
-                losses, report = self.task.losses(self.model, draw.batches)
+                losses, report = self._losses(draw)
             weighed = _weigh(losses, shares)
             total = sum(weighed.values(), start=total)
             if weighed:
-                (total * self.scaler.scale / num_draws if self.scaler.active else total / num_draws).backward()
+                factor = self.scaler.scale * (self.group.world_size if self.optimizer.sums_gradients else 1)
+                (total / num_draws if factor == 1 else total * (factor / num_draws)).backward()
             for name, value in weighed.items():
                 window.add(f"loss.{name}", value.detach(), shares.of(name))
             for name, value in report.items():
@@ -113,6 +116,11 @@ class Stepper:
         total = total.detach()
         window.add("loss", total, 1 / self.group.world_size)
         return total / num_draws
+
+    def _losses(self, draw: Draw) -> tuple[Losses, Report]:
+        if isinstance(self.optimizer, ShardedAdamW):
+            return self.optimizer.losses(draw.batches)
+        return self.task.losses(self.model, draw.batches)
 
 
 def _weigh(losses: Mapping[str, Tensor], shares: Shares) -> dict[str, Any]:

@@ -35,7 +35,8 @@ STOP_SECONDS = 300.0  # from SIGTERM until processes that have not saved by then
 TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, whose errors are not the reason
 LAST_LINES = 20
 EXIT_REFUSED, EXIT_FAILED = 2, 1
-PR_SET_PDEATHSIG = 1
+ORPHAN_SECONDS = 10.0
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Supervisor:
         """Returns the exit status: 0, 75 after SIGTERM, 2 for a user's mistake, 1 where restarts did not help."""
         handlers = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
+            _adopt_orphans()
             self._kill_leftovers()
             return self._run_attempts()
         finally:
@@ -153,7 +155,7 @@ class Supervisor:
         )
         workers: dict[int, Worker] = {}
         hung = self._watch(launcher, workers, logs)
-        _end_all(launcher, workers)
+        _end_all(launcher)
         self._look(workers)
         outcome = _outcome(launcher.returncode, workers, hung, bool(self._stop_asked))
         culprit = None if outcome.culprit is None else outcome.culprit.rank
@@ -282,15 +284,27 @@ def _first_to_fail(workers: dict[int, Worker]) -> Worker | None:
     return workers[min(together, key=lambda rank: (bool(workers[rank].end), times[rank]))]
 
 
-def _end_all(launcher: subprocess.Popen[bytes], workers: dict[int, Worker]) -> None:
-    """Kill what is left of an attempt, by process number."""
+def _end_all(launcher: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of an attempt: the launcher, then its workers, which have become this process's children."""
     if launcher.poll() is None:
         launcher.kill()
     launcher.wait()
-    for worker in workers.values():
-        if is_running(worker.info):
-            _signal(int(worker.info["pid"]), signal.SIGKILL)
-            _wait_until_gone(worker.info)
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while (orphans := _children()) and time.monotonic() < deadline:
+        for pid in orphans:
+            _signal(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    """This process's children."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")
+    return [int(pid) for pid in listed.read_text().split()] if listed.is_file() else []
+
+
+def _adopt_orphans() -> None:
+    """Whatever a killed launcher leaves behind becomes this process's child, and can be found."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _wait_until_gone(worker: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from unimo.training.checkpoint import CheckpointFolder, Snapshot, TrainingState,
 from unimo.training.distributed import ProcessGroup
 from unimo.training.evaluation import BestMetric, evaluate_splits
 from unimo.training.health import Heartbeat, Preempted, StopRequest
-from unimo.training.limits import check_possible
+from unimo.training.limits import check_possible, check_streams
 from unimo.training.mixture import Draw, Mixture
 from unimo.training.optimizer import AdamW
 from unimo.training.prefetch import Prefetcher
@@ -33,9 +33,10 @@ from unimo.training.recompute import recompute_layers
 from unimo.training.reporting import Window, scores_at, write_predictions
 from unimo.training.runlog import RunLog
 from unimo.training.schedules import learning_rate
+from unimo.training.sharding import ShardedAdamW
 from unimo.training.step import Stepper
 from unimo.training.task import Task
-from unimo.training.writer import BackgroundWriter
+from unimo.training.writer import BackgroundWriter, told_of_full_disk
 
 NOT_FINITE_NAME = "not_finite.json"
 
@@ -57,14 +58,16 @@ class Trainer:
         self.heartbeat = heartbeat or Heartbeat(self.group.rank)
         self.group.on_wait = self.heartbeat.beat
         self.folder = Path(job.output)
-        self.shares_optimizer = job.distributed.sharding_stage == 1
+        self.shares_optimizer = job.distributed.sharding_stage > 0
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints, self.group)
-        self.optimizer = AdamW(model, job.optimizer, self.shares_optimizer)
+        self.optimizer = make_optimizer(job, task, model)
         self.average = WeightAverage(model, job.training.average_decay) if job.training.average_decay else None
         if job.distributed.recompute:
             recompute_layers(model.layers)
         self.stepper = Stepper(job, task, model, self.optimizer, self.group)
-        self.mixture = Mixture(task.streams(), job.data, job.training.seed, self.group.rank, self.group.world_size)
+        streams = task.streams()
+        check_streams(job, streams)
+        self.mixture = Mixture(streams, job.data, job.training.seed, self.group.rank, self.group.world_size)
         self.steps_per_epoch = self.mixture.steps_per_epoch(job.training.gradient_accumulation_steps)
         self.num_steps = job.training.num_steps or round(job.training.num_epochs * self.steps_per_epoch)
         if self.num_steps < 1:
@@ -95,6 +98,8 @@ class Trainer:
             with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
                 self._train_steps(log, prefetcher)
             report = self._report()
+        except OSError as error:
+            raise told_of_full_disk(error) or error from error
         finally:
             self.writer.finish()
         self.writer.check()
@@ -249,3 +254,10 @@ class Trainer:
         if self.group.is_first:
             write_json(self.folder / "report.json", report)
         return report
+
+
+def make_optimizer(job: JobConfig, task: Task, model: UnimoModel) -> AdamW:
+    """AdamW, whose state is shared out as the job says."""
+    if job.distributed.sharding_stage == 2:
+        return ShardedAdamW(model, job.optimizer, task)
+    return AdamW(model, job.optimizer, shared_out=job.distributed.sharding_stage == 1)

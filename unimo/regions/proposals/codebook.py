@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +75,7 @@ class Codebook:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 centres = arrays["centres"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError.at(path, f"not a codebook ({error})") from error
         if centres.ndim != 2:
             raise InputError.at(path, f"centres: shape {centres.shape}, expected two axes")

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Pre-training on 4 machines with 8 GPUs each, under Slurm. An example: set account, partition and paths.
+#   sbatch run_scripts/cluster/slurm.sh --config model_configs/pretrain/base.yaml --output runs/pretrain_base
+#SBATCH --job-name=unimo
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=8
+#SBATCH --cpus-per-task=64
+#SBATCH --time=2-00:00:00
+#SBATCH --signal=TERM@300
+#SBATCH --requeue
+#SBATCH --open-mode=append
+set -uo pipefail
+cd "${SLURM_SUBMIT_DIR:-.}"
+master=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):${MASTER_PORT:-29500}
+export MAX_RESTARTS=${MAX_RESTARTS:-20}
+# SIGTERM comes 5 minutes before the end: the run saves and exits with 75, and the job is put back into the queue
+srun --kill-on-bad-exit=0 bash -c '
+    export NODE_RANK=$SLURM_NODEID
+    exec bash run_scripts/launch_multi_node.sh "$@"
+' _ "$SLURM_NNODES" "$master" "${SLURM_GPUS_ON_NODE:-8}" "$@"
+status=$?
+if [ "$status" -eq 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+exit "$status"

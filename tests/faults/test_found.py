@@ -1,0 +1,106 @@
+"""What fuzzing found, each as small as it gets, and the fuzzer and the harness themselves in a few cases."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from unimo.cli.jobs import load_job
+from unimo.config.overrides import read_yaml
+from unimo.data.formats.tables import TextColumns, read_labelled_texts
+from unimo.errors import InputError
+from unimo.modeling.pretrained import read_config
+from unimo.regions.proposals.codebook import Codebook
+from unimo.training.runlog import read_events
+
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+
+def refused(read: Callable[[Path], Any], path: Path, content: str | bytes) -> str:
+    """The one line with which a file is refused."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("task: a\0b\n", "not valid yaml"),
+        (BOMB, "more than 100,000 values"),
+        ("a: &a [*a, *a]\n", "nested more than 50 levels|more than 100,000 values|not valid yaml"),
+    ],
+)
+def test_yaml_that_is_none_or_endless(tmp_path: Path, content: str, reason: str) -> None:
+    message = refused(lambda path: read_yaml([path]), tmp_path / "job.yaml", content)
+    assert any(each in message for each in reason.split("|"))
+
+
+def test_a_task_that_is_none_is_told_with_its_file(tmp_path: Path) -> None:
+    assert "no task 'captioms'" in refused(lambda path: load_job([path], []), tmp_path / "job.yaml", "task: captioms\n")
+
+
+def test_a_carriage_return_within_a_header(tmp_path: Path) -> None:
+    read = lambda path: read_labelled_texts(path, TextColumns())  # noqa: E731
+    assert "no column text_a" in refused(read, tmp_path / "a.tsv", "text\r_a\tlabel\nx\t1\n")
+
+
+def test_archives_of_numbers_that_lie(tmp_path: Path) -> None:
+    path = tmp_path / "codebook.npz"
+    assert "not a codebook" in refused(Codebook.load, path, b"PK\x03\x04 nothing")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("centres.npy", b"")
+    content = path.read_bytes().replace(b"centres.npy", b"centrew.npy", 1)
+    assert "not a codebook" in refused(Codebook.load, path, content)
+
+
+@pytest.mark.parametrize("line", [b"\xa2", b"[]", b'{"step": "x", "split": "train"}', b'{"step": 3'])
+def test_a_log_is_read_up_to_what_is_no_event(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1, "split": "train"}\n' + line + b"\n")
+    assert [event["step"] for event in read_events(path)] == [1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"vocab_size": 4294967295},
+        {"hidden_size": 10**9},
+        {"num_attention_heads": 0},
+        {"hidden_size": -768},
+        {"heads": []},
+    ],
+)
+def test_sizes_that_the_weights_do_not_have(tmp_path: Path, values: dict[str, Any]) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 1000)
+    with pytest.raises(InputError, match=r"config\.json"):
+        (tmp_path / "config.json").write_text(json.dumps(values))
+        read_config(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.multiprocess
+def test_the_fuzzer_finds_nothing_in_a_few_cases() -> None:
+    command = [sys.executable, "tests/faults/fuzz.py", "--cases", "150", "--seed", "2"]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=280)
+    assert finished.stdout.splitlines()[-1] == "150 passed, 0 failed", finished.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.multiprocess
+def test_the_harness_of_faults_passes_a_run() -> None:
+    command = [sys.executable, "tests/faults/run.py", "--runs", "1", "--seed", "2"]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
+    assert finished.stdout.splitlines()[-1] == "1 passed, 0 failed", finished.stdout

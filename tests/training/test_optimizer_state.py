@@ -1,0 +1,91 @@
+"""Moments keep their names in any program, and a step that is not finite changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from unimo.config.job import OptimizerConfig, PrecisionConfig
+from unimo.training.optimizer import AdamW
+from unimo.training.precision import LARGEST, LossScaler
+
+CONFIG = OptimizerConfig(learning_rate=0.1, schedule="constant")
+
+
+def network() -> nn.Layer:
+    paddle.seed(1)
+    return nn.Linear(3, 2)
+
+
+def backward(model: nn.Layer, scale: float = 1.0) -> None:
+    (paddle.sum(model(paddle.ones([4, 3])) ** 2) * scale).backward()
+
+
+def test_a_second_optimizer_of_a_program_goes_on_from_the_state_of_the_first() -> None:
+    first, second = network(), network()
+    one, other = AdamW(first, CONFIG), AdamW(second, CONFIG)
+    for _ in range(2):
+        backward(first)
+        one.step(0.1)
+    second.set_state_dict(first.state_dict())
+    state = {name: np.array(value) for name, value in one.state().items()}
+    other.load_state(state, "first")
+    for model, optimizer in ((first, one), (second, other)):
+        backward(model)
+        optimizer.step(0.1)
+    assert set(other.state()) == set(state)
+    assert np.array_equal(first.weight.numpy(), second.weight.numpy())
+
+
+def test_a_gradient_that_is_not_finite_updates_nothing() -> None:
+    model = network()
+    optimizer = AdamW(model, CONFIG)
+    backward(model)
+    optimizer.step(0.1)
+    before, state = model.weight.numpy().copy(), optimizer.state()["num_updates"].copy()
+    backward(model, float("inf"))
+    assert not np.isfinite(optimizer.step(0.1))
+    assert np.array_equal(model.weight.numpy(), before)
+    assert np.array_equal(optimizer.state()["num_updates"], state)
+    assert model.weight.grad is None
+
+
+def test_a_scaled_loss_gives_the_same_step() -> None:
+    plain, scaled = network(), network()
+    one, other = AdamW(plain, CONFIG), AdamW(scaled, CONFIG)
+    backward(plain)
+    backward(scaled, 1024.0)
+    assert one.step(0.1) == pytest.approx(other.step(0.1, loss_scale=1024.0))
+    np.testing.assert_allclose(plain.weight.numpy(), scaled.weight.numpy(), rtol=1e-6)
+
+
+def test_the_scale_halves_at_an_overflow_and_doubles_after_an_interval() -> None:
+    scaler = LossScaler.of(PrecisionConfig(compute="float16", initial_loss_scale=1024.0, growth_interval=3))
+    seen = []
+    for finite in (False, True, True, False, True, True, True, True):
+        scaler.update(finite)
+        seen.append(scaler.scale)
+    assert seen == [512, 512, 512, 256, 256, 256, 512, 512]
+    assert scaler.overflows == 2
+
+
+def test_the_scale_stays_within_bounds_and_continues_from_a_checkpoint() -> None:
+    scaler = LossScaler.of(PrecisionConfig(compute="float16", initial_loss_scale=2.0, growth_interval=1))
+    for _ in range(5):
+        scaler.update(False)
+    assert scaler.scale == 1.0
+    for _ in range(40):
+        scaler.update(True)
+    assert scaler.scale == LARGEST
+    other = LossScaler.of(PrecisionConfig(compute="float16", growth_interval=1))
+    other.load_state(scaler.state())
+    assert other == scaler
+
+
+def test_float32_and_bfloat16_are_not_scaled() -> None:
+    for compute in ("float32", "bfloat16"):
+        scaler = LossScaler.of(PrecisionConfig(compute=compute))
+        scaler.update(False)
+        assert scaler.scale == 1.0 and not scaler.active

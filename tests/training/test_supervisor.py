@@ -1,0 +1,151 @@
+"""Who failed first, what an attempt's end means, and runs under a real supervisor that are killed, hang and stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import REPOSITORY, SmallWorld
+from tests.faults.jobs import Ground, Run
+from tests.tasks.jobs import job, write_job
+from unimo.training.health import Heartbeat, is_running, process_start
+from unimo.training.supervisor import Worker, _outcome
+
+SELF = {"pid": os.getpid(), "started": process_start(os.getpid())}
+
+
+def worker(rank: int, gone: float | None = None, **end: Any) -> Worker:
+    return Worker({"rank": rank, **SELF}, gone=gone, end=end)
+
+
+def test_a_killed_process_is_the_reason_and_not_those_that_it_took_along() -> None:
+    workers = {0: worker(0, 10.3, status="failed", error="reset by peer", time=10.0), 1: worker(1, 10.2)}
+    outcome = _outcome(1, workers, None, stopped=False)
+    assert (outcome.status, outcome.culprit) == ("failed", workers[1])
+    assert "was killed" in outcome.message
+
+
+def test_an_error_is_the_reason_and_not_those_whom_the_launcher_killed_later() -> None:
+    workers = {0: worker(0, 14.0), 1: worker(1, 10.1, status="failed", error="ValueError: no", time=10.0)}
+    outcome = _outcome(1, workers, None, stopped=False)
+    assert (outcome.culprit, outcome.message) == (workers[1], "ValueError: no")
+
+
+@pytest.mark.parametrize(
+    ("returncode", "workers", "stopped", "status"),
+    [
+        (0, {0: worker(0, 1.0, status="finished", time=1.0)}, False, "finished"),
+        (1, {0: worker(0, 1.0, status="preempted", time=1.0), 1: worker(1, 1.0)}, False, "preempted"),
+        (1, {0: worker(0, 1.0)}, True, "preempted"),
+        (2, {0: worker(0, 1.0, status="refused", error="a.yaml: no", time=1.0)}, False, "refused"),
+        (-9, {0: worker(0, 1.0)}, False, "launcher_died"),
+        (-9, {}, False, "launcher_died"),
+        (1, {}, False, "failed"),
+    ],
+)
+def test_what_an_end_means(returncode: int, workers: dict[int, Worker], stopped: bool, status: str) -> None:
+    assert _outcome(returncode, workers, None, stopped).status == status
+
+
+def test_a_number_used_again_is_not_the_process() -> None:
+    assert is_running(SELF)
+    assert not is_running({**SELF, "started": "1"})
+    assert not is_running({"pid": 2**22 + 1, "started": "1"})
+
+
+def test_reading_data_counts_as_no_sign_of_life_yet(tmp_path: Path) -> None:
+    heartbeat = Heartbeat(3, tmp_path)
+    assert (tmp_path / "rank-3.json").stat().st_mtime == 0
+    heartbeat.beat()
+    assert (tmp_path / "rank-3.json").stat().st_mtime > 0
+    heartbeat.end("failed", "reason")
+    assert json.loads((tmp_path / "rank-3.end.json").read_text())["error"] == "reason"
+
+
+@pytest.fixture(scope="module")
+def ground(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return Ground(tmp_path_factory.mktemp("ground"), small_world)
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_killed_hung_and_stopped_the_run_ends_as_if_nothing_had_been(ground: Ground) -> None:
+    whole, broken = ground.run("whole"), ground.run("broken", hang_seconds=20.0)
+    whole.start()
+    assert whole.wait() == 0
+    broken.start()
+    assert broken.wait_for(6)
+    broken.kill_worker(1)
+    assert broken.wait_for(15)
+    os.kill(worker_pid(broken, 1), signal.SIGSTOP)  # as if stuck
+    assert broken.wait_for(30)
+    broken.signal_supervisor(signal.SIGTERM)
+    assert broken.wait() == 75
+    assert "--resume goes on" in broken.folder.with_suffix(".out").read_text()
+    broken.start(resume=True)
+    assert broken.wait() == 0
+    assert broken.results() == whole.results()
+    ends = [event["event"] for event in broken.events() if event["event"] != "started"]
+    assert [event for event in ends if event != "hung"] == ["failed", "preempted", "finished"]
+    assert "hung" in ends  # on a busy machine a step may take that long too
+    assert list((broken.folder / "workers").iterdir()) == []
+
+
+def worker_pid(run: Run, rank: int) -> int:
+    (path,) = (run.folder / "workers").glob(f"*/rank-{rank}.json")
+    return int(json.loads(path.read_text())["pid"])
+
+
+def train(config: Path, *flags: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "unimo", "train", "--config", str(config), *flags]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_a_mistake_in_the_data_is_the_last_line_and_is_not_tried_again(small_world: SmallWorld, tmp_path: Path) -> None:
+    values = job(small_world, "text_classification", tmp_path / "run")
+    values["data"]["train"] = "nowhere.tsv"
+    process = train(write_job(tmp_path / "a.yaml", values), "--devices", "2", "--max_restarts", "3")
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1].startswith("unimo: error: process ")
+    assert "nowhere.tsv" in errors.splitlines()[-1]
+    events = [json.loads(line)["event"] for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert events == ["started", "refused"]
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(ground: Ground, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    one, two = ground.run("one_node", steps=20), ground.run("two_nodes", steps=20)
+    one.start()
+    assert one.wait() == 0
+    nodes = [train(two.config, "--nodes", "2", "--master", f"127.0.0.1:{port}") for _ in range(2)]
+    for node in nodes:
+        _, errors = node.communicate(timeout=180)
+        assert node.returncode == 0, errors
+    assert two.results(20) == one.results(20)
+
+
+def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:
+    from unimo.cli import main
+
+    config = tmp_path / "a.yaml"
+    config.write_text("task: captioning\n")
+    assert main(["train", "--config", str(config), "--devices", "2"]) == 2
+    assert main(["train", "--config", str(config), "--nodes", "2"]) == 2
