@@ -3,7 +3,8 @@
 #
 #   bash run_scripts/quickstart.sh [--output DIR]        # DIR holds report.html and report.json at the end
 #
-# Stages that are done are skipped when it is started again.
+# Stages that are done are skipped when it is started again. DEVICES: processes that train together (default: 2, or 1
+# where there is one core); the results do not depend on it beyond rounding.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 output=runs/shapes
@@ -15,6 +16,8 @@ while [ $# -gt 0 ]; do
 done
 source run_scripts/setup_env.sh
 mkdir -p "$output"
+cores=$(nproc 2>/dev/null || echo 2)
+devices=${DEVICES:-$((cores < 2 ? 1 : 2))}
 world=$output/world
 
 stage() {  # stage NAME COMMAND...: run once, and keep how long it took
@@ -27,7 +30,7 @@ stage() {  # stage NAME COMMAND...: run once, and keep how long it took
 
 job() {  # job YAML NAME OVERRIDES...: train in $output/NAME
     local yaml=$1 name=$2; shift 2
-    python -m unimo train --config "model_configs/$yaml" --resume --output "$output/$name" "$@"
+    python -m unimo train --config "model_configs/$yaml" --resume --devices "$devices" --output "$output/$name" "$@"
 }
 
 finetune() {  # finetune NAME TRAIN SUFFIX PREFIX: dev and test files are PREFIX_dev.SUFFIX and PREFIX_test.SUFFIX
