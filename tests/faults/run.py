@@ -113,9 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
         except (FaultError, OSError, KeyError) as error:
             problem = str(error)
         failed += bool(problem)
-        attempts = sum(event["event"] == "started" for event in run.events())
+        ends = [event["event"] for event in run.events() if event["event"] != "started"]
         print(
-            f"{'FAIL' if problem else 'ok  '} run {number}: {', '.join(kinds)}; {attempts} attempts, "
+            f"{'FAIL' if problem else 'ok  '} run {number}: {', '.join(kinds)}; attempts {', '.join(ends)}; "
             f"{time.monotonic() - started:.0f} s {problem}",
             flush=True,
         )

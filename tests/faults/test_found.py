@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import REPOSITORY
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
+from unimo.data.archives import extract_archive
+from unimo.data.formats.questions import read_questions
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.errors import InputError
 from unimo.modeling.pretrained import read_config
@@ -66,6 +68,20 @@ def test_archives_of_numbers_that_lie(tmp_path: Path) -> None:
     assert "not a codebook" in refused(Codebook.load, path, content)
 
 
+def test_a_zip_file_whose_directory_points_before_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "text")
+    start = path.read_bytes().index(b"PK\x01\x02")
+    content = path.read_bytes()[:start][:-8] + path.read_bytes()[start:]
+    assert "a damaged one" in refused(lambda file: extract_archive(file, tmp_path / "out"), path, content)
+
+
+def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    content = '[{"id": 1e999, "qas": [{"qa_id": 1, "image_id": 1e999, "question": "what?", "answer": "a"}]}]'
+    assert "not Visual Genome's" in refused(read_questions, tmp_path / "question_answers.json", content)
+
+
 @pytest.mark.parametrize("line", [b"\xa2", b"[]", b'{"step": "x", "split": "train"}', b'{"step": 3'])
 def test_a_log_is_read_up_to_what_is_no_event(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "metrics.jsonl"
@@ -81,6 +97,7 @@ def test_a_log_is_read_up_to_what_is_no_event(tmp_path: Path, line: bytes) -> No
         {"num_attention_heads": 0},
         {"hidden_size": -768},
         {"heads": []},
+        {"heads": {"mach": 0}},
     ],
 )
 def test_sizes_that_the_weights_do_not_have(tmp_path: Path, values: dict[str, Any]) -> None:

@@ -77,7 +77,10 @@ def assert_same(found: Trained, expected: Trained, variant: str, reference: str)
         names = set(one) - SPEEDS
         assert names == set(other) - SPEEDS
         tolerance = 1e-5 if one["split"] == "train" else 0
-        assert {name: one[name] for name in names} == pytest.approx({n: other[n] for n in names}, abs=tolerance)
+        if "gradient_norm" in names:  # of any size: 14 at the first steps of pre-training
+            names.remove("gradient_norm")
+            assert one["gradient_norm"] == pytest.approx(other["gradient_norm"], rel=1e-5)
+        assert {name: one[name] for name in names} == pytest.approx({n: other[n] for n in names}, abs=tolerance, rel=0)
 
 
 @pytest.mark.multiprocess

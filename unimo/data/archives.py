@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import lzma
 import shutil
 import stat
@@ -121,6 +122,7 @@ def _damage_named(archive: Path) -> Iterator[None]:
         raise
     except _DAMAGE as error:
         clash = isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError)
-        if isinstance(error, OSError) and error.errno is not None and not clash:
+        # EINVAL: the directory of a zip file names a place before its start
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL) and not clash:
             raise
         raise InputError.at(archive, f"no archive, or a damaged one ({type(error).__name__}: {error})") from error

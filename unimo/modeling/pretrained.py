@@ -13,6 +13,7 @@ import numpy as np
 from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
 from unimo.files import read_json, write_json
+from unimo.modeling.heads import HEADS
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
@@ -76,6 +77,8 @@ def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:
     heads = values.pop("heads", {})
     if not isinstance(heads, dict):
         raise InputError.at(path, "heads: expected a JSON object")
+    if strangers := sorted(set(heads) - set(HEADS)):
+        raise InputError.at(path, f"unknown heads {', '.join(map(repr, strangers))}; there are {', '.join(HEADS)}")
     known = {field.name: field.default for field in dataclasses.fields(UnimoConfig)}
     unknown = sorted(set(values) - set(known))
     if unknown:

@@ -42,13 +42,13 @@ def expecting(what: str, path: str | Path) -> Iterator[None]:
     """Within the block, a field that is missing or of another type says that ``path`` is not ``what``.
 
     Raises:
-        InputError: instead of the KeyError, TypeError, AttributeError or ValueError of the block.
+        InputError: instead of the KeyError, TypeError, AttributeError, ValueError or OverflowError of the block.
     """
     try:
         yield
     except InputError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError.at(path, f"not {what} ({type(error).__name__}: {error})") from error
 
 
