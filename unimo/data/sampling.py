@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from unimo.data.packing import Size, packed_batches
 
 # records drawn together and sorted by length before they are cut into batches; larger pools pad less, mix less
 POOL_BATCHES = 50
@@ -64,8 +67,17 @@ class StreamPosition:
 class BatchStream:
     """An endless sequence of batches of record indices over one dataset, epoch after epoch, resumable anywhere."""
 
-    def __init__(self, lengths: Sequence[int], tokens_per_batch: int, seed: int, max_examples: int = 0) -> None:
-        self._arguments = (lengths, tokens_per_batch, seed)
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        tokens_per_batch: int,
+        seed: int,
+        max_examples: int = 0,
+        sizes: Sequence[Size] = (),
+    ) -> None:
+        """``sizes``: regions and tokens of each record; with them the batches are made to be packed into rows."""
+        self._draw = functools.partial(packed_batches, sizes) if sizes else functools.partial(bucketed_batches, lengths)
+        self._limits = (tokens_per_batch, seed)
         self._max_examples = max_examples
         self.position = StreamPosition()
         self._epoch_batches: tuple[int, list[list[int]]] | None = None
@@ -73,7 +85,7 @@ class BatchStream:
     def batches_of(self, epoch: int) -> list[list[int]]:
         """All batches of an epoch."""
         if self._epoch_batches is None or self._epoch_batches[0] != epoch:
-            self._epoch_batches = (epoch, bucketed_batches(*self._arguments, epoch, self._max_examples))
+            self._epoch_batches = (epoch, self._draw(*self._limits, epoch, self._max_examples))
         return self._epoch_batches[1]
 
     def __iter__(self) -> Iterator[tuple[int, list[int]]]:

@@ -35,6 +35,7 @@ class Mixture:
                 stream.tokens_per_batch or data.tokens_per_batch,
                 seed + number,
                 stream.max_examples or data.max_examples_per_batch,
+                stream.sizes if data.pack else (),
             )
             for number, stream in enumerate(self.streams)
         ]
