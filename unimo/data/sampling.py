@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from unimo.data.packing import Size, packed_batches
 
 # records drawn together and sorted by length before they are cut into batches; larger pools pad less, mix less
 POOL_BATCHES = 50
@@ -71,11 +74,20 @@ class BatchStream:
         seed: int,
         max_examples: int = 0,
         batches_of: Callable[[int], list[list[int]]] | None = None,
+        sizes: Sequence[Size] = (),
     ) -> None:
-        """``batches_of``: the batches of an epoch, a pure function of it, in place of :func:`bucketed_batches`."""
-        self._make = batches_of or (
-            lambda epoch: bucketed_batches(lengths, tokens_per_batch, seed, epoch, max_examples)
-        )
+        """Batches of similar length, unless said otherwise.
+
+        Args:
+            lengths: positions of each record.
+            tokens_per_batch: budget of a batch.
+            seed: of the order.
+            max_examples: most records of a batch; 0 is no limit.
+            batches_of: the batches of an epoch, a pure function of it, in place of all this.
+            sizes: regions and tokens of each record; with them the batches are made to be packed into rows.
+        """
+        draw = functools.partial(packed_batches, sizes) if sizes else functools.partial(bucketed_batches, lengths)
+        self._make = batches_of or (lambda epoch: draw(tokens_per_batch, seed, epoch, max_examples))
         self.position = StreamPosition()
         self._epoch_batches: tuple[int, list[list[int]]] | None = None
 

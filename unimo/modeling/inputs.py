@@ -44,6 +44,13 @@ class ModelInputs:
     turn_ids: Tensor | None = None
     """[B, T] int64 dialogue turns, dialogue only."""
 
+    text_starts: Tensor | None = None
+    """[N] int64 rows, in the flattened [B * L], of each example's first text position, where several examples share
+    a row; None: one example a row."""
+
+    image_starts: Tensor | None = None
+    """[N] int64, of each example's whole-image position."""
+
     @property
     def num_region_positions(self) -> int:
         """R, the positions that regions take in every row; the text begins there."""

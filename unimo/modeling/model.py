@@ -74,16 +74,20 @@ class UnimoModel(nn.Layer):
         return parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
 
     def pool_text(self, hidden: Tensor, inputs: ModelInputs) -> Tensor:
-        """[B, L, D] -> [B, D] from each row's first text position."""
+        """[B, L, D] -> [B, D] from each row's first text position; [N, D] of N examples that share rows."""
+        if inputs.text_starts is not None:
+            return self.heads["text_pooler"](gather_rows(hidden, inputs.text_starts))
         return self.heads["text_pooler"](hidden[:, inputs.num_region_positions])
 
-    def pool_image(self, hidden: Tensor) -> Tensor:
-        """[B, L, D] -> [B, D] from each row's whole-image position."""
+    def pool_image(self, hidden: Tensor, inputs: ModelInputs | None = None) -> Tensor:
+        """[B, L, D] -> [B, D] from each row's whole-image position; [N, D] of N examples that share rows."""
+        if inputs is not None and inputs.image_starts is not None:
+            return self.heads["image_pooler"](gather_rows(hidden, inputs.image_starts))
         return self.heads["image_pooler"](hidden[:, 0])
 
     def match(self, hidden: Tensor, inputs: ModelInputs) -> Tensor:
         """Score of each row's image and text: [B, L, D] -> [B]."""
-        return self.score(self.pool_text(hidden, inputs), self.pool_image(hidden))
+        return self.score(self.pool_text(hidden, inputs), self.pool_image(hidden, inputs))
 
     def score(self, pooled_text: Tensor, pooled_image: Tensor) -> Tensor:
         """Score of texts with images by the head that the model has, matching or cosine: [N, D], [N, D] -> [N]."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from unimo.data.batch import collate
 from unimo.data.examples import Example, text_example, with_regions
 from unimo.errors import InputError
 from unimo.tasks.downstream import DownstreamTask
@@ -32,10 +31,10 @@ class ImageTexts:
         limit = self.context.data.max_text_length
         return text_example(self.record_ids[index], [self.token_ids[index]], self.context.vocabulary, limit)
 
-    def lengths(self) -> list[int]:
-        """Positions of every sequence."""
+    def sizes(self) -> list[tuple[int, int]]:
+        """Regions and tokens of every sequence."""
         limit, regions = self.context.data.max_text_length, self.context.require_images().num_regions(self.image_ids)
-        return [count + min(limit, len(ids) + 2) for count, ids in zip(regions, self.token_ids, strict=True)]
+        return [(count, min(limit, len(ids) + 2)) for count, ids in zip(regions, self.token_ids, strict=True)]
 
 
 def image_texts(
@@ -62,11 +61,14 @@ class ImageTextTask(DownstreamTask):
     def image_text_stream(self, texts: ImageTexts, labels: Sequence[object]) -> TrainingStream:
         """The training stream of texts with their labels."""
 
+        sizes = texts.sizes()
+        collate = self.context.collator(sizes)
+
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [replace(texts.example(index), label=labels[index]) for index in indices]  # type: ignore[arg-type]
-            return {"main": collate(examples, self.context.vocabulary.pad_id)}
+            return {"main": collate(examples)}
 
-        return TrainingStream("pairs", texts.lengths(), make_batch)
+        return TrainingStream("pairs", [sum(size) for size in sizes], make_batch, sizes=sizes)
 
     def requested_pairs(self, request: PredictionRequest) -> tuple[list[tuple[str, str]], list[Example]]:
         """Every image with every text that a user asks for: names, and sequences.

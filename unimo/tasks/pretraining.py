@@ -221,7 +221,8 @@ class Pretraining(Task):
     def _texts(self) -> TrainingStream:
         records = [record for path in self.options.texts for record in read_texts(path)]
         token_ids = self._encode([record.text for record in records])
-        vocabulary = self.context.vocabulary
+        sizes = [(0, len(ids) + 4) for ids in token_ids]
+        collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             generate = self._generates(step)
@@ -231,9 +232,10 @@ class Pretraining(Task):
                 )
                 for i in indices
             ]
-            return {self._language_name(generate): collate(examples, vocabulary.pad_id)}
+            return {self._language_name(generate): collate(examples)}
 
-        return TrainingStream("texts", [len(ids) + 4 for ids in token_ids], make_batch, self.options.shares.texts)
+        lengths = [tokens for _, tokens in sizes]
+        return TrainingStream("texts", lengths, make_batch, self.options.shares.texts, sizes=sizes)
 
     def _images(self) -> TrainingStream:
         images = self.context.require_images()
@@ -261,7 +263,8 @@ class Pretraining(Task):
         num_regions = dict(
             zip((r.image_id for r in records), images.num_regions(r.image_id for r in records), strict=True)
         )
-        lengths = [num_regions[r.image_id] + len(ids) + 4 for (r, _), ids in zip(pairs, token_ids, strict=True)]
+        sizes = [(num_regions[r.image_id], len(ids) + 4) for (r, _), ids in zip(pairs, token_ids, strict=True)]
+        collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             generate = self._generates(step)
@@ -276,7 +279,7 @@ class Pretraining(Task):
                     nodes = sampler.nodes(record, caption) if self.options.scenegraph_mask_ratio else ()
                     text = self._language_example(record.record_id, caption, token_ids[index], generate, rng, nodes)
                     examples.append(with_regions(text, regions))
-            return {f"paired_{self._language_name(generate)}": collate(examples, self.context.vocabulary.pad_id)}
+            return {f"paired_{self._language_name(generate)}": collate(examples)}
 
         def joint_size(step: int) -> int:
             return sampler.num_rows if step >= self.options.contrastive.start_step else 0
@@ -287,7 +290,10 @@ class Pretraining(Task):
             return sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
 
         share = self.options.shares.pairs
-        return TrainingStream("pairs", lengths, make_batch, share, make_joint=make_joint, joint_size=joint_size)
+        lengths = [sum(size) for size in sizes]
+        return TrainingStream(
+            "pairs", lengths, make_batch, share, sizes=sizes, make_joint=make_joint, joint_size=joint_size
+        )
 
     def _source(self) -> CandidateSource | None:
         """What the corpus job wrote."""

@@ -133,4 +133,4 @@ class QuestionAnswering(ImageTextTask):
 
     def _logits(self, model: UnimoModel, inputs: ModelInputs, perturbations: Perturbations) -> paddle.Tensor:
         hidden = model(inputs, perturbations)
-        return model.heads["answers"](model.pool_text(hidden, inputs) * model.pool_image(hidden))
+        return model.heads["answers"](model.pool_text(hidden, inputs) * model.pool_image(hidden, inputs))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from unimo.data.batch import Batch, collate
+from unimo.data.batch import Batch
 from unimo.data.compat.reader import OriginalReader
 from unimo.data.examples import Example
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
@@ -72,10 +72,13 @@ class TextRegression(DownstreamTask):
         examples = self._examples(self.context.data.train)
         require_labels([example.label for example in examples], self.context.data.train)
 
-        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            return {"main": collate([examples[index] for index in indices], self.context.vocabulary.pad_id)}
+        sizes = [(0, example.num_tokens) for example in examples]
+        collate = self.context.collator(sizes)
 
-        return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
+        def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            return {"main": collate([examples[index] for index in indices])}
+
+        return [TrainingStream("texts", [tokens for _, tokens in sizes], make_batch, sizes=sizes)]
 
     def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
         """The original's reader of a file."""

@@ -139,7 +139,7 @@ class VisualEntailment(ImageTextTask):
 
     def _logits(self, model: UnimoModel, inputs: ModelInputs, perturbations: Perturbations) -> paddle.Tensor:
         hidden = model(inputs, perturbations)
-        return model.heads["entailment"](model.pool_text(hidden, inputs) + model.pool_image(hidden))
+        return model.heads["entailment"](model.pool_text(hidden, inputs) + model.pool_image(hidden, inputs))
 
     def _texts(self, records: Sequence[EntailmentRecord], path: str | Path) -> ImageTexts:
         rows = [(record.record_id, record.image_id, record.hypothesis) for record in records]

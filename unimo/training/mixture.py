@@ -36,6 +36,7 @@ class Mixture:
                 seed + number,
                 stream.max_examples or data.max_examples_per_batch,
                 stream.batches_of,
+                stream.sizes if data.pack else (),
             )
             for number, stream in enumerate(self.streams)
         ]

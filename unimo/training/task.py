@@ -16,10 +16,11 @@ import paddle
 from paddle import Tensor
 
 from unimo.config.job import DataConfig
-from unimo.data.batch import Batch
+from unimo.data.batch import Batch, collate
 from unimo.data.description import DataDescription, ReadingRules, describe_records
-from unimo.data.examples import RegionInput, Vocabulary
+from unimo.data.examples import Example, RegionInput, Vocabulary
 from unimo.data.images import ImageSource
+from unimo.data.packing import Size, packed_batch, row_capacity
 from unimo.data.records import Outline, Record
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, UnimoModel
@@ -41,6 +42,16 @@ class TaskContext:
     seed: int = 1
     processes: ProcessGroup = field(default_factory=ProcessGroup)
     """Whoever evaluates beside this process: long work over many batches goes through its ``map``."""
+
+    def collator(self, sizes: Sequence[Size]) -> Callable[[Sequence[Example]], Batch]:
+        """How examples become a batch: packed into rows where ``data.pack`` says so, else one a row.
+
+        ``sizes``: regions and tokens of every record of the stream; the largest one decides how much a row holds.
+        """
+        pad_id, capacity = self.vocabulary.pad_id, row_capacity(sizes)
+        if self.data.pack:
+            return lambda examples: packed_batch(examples, pad_id, capacity)
+        return lambda examples: collate(examples, pad_id)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -76,6 +87,9 @@ class TrainingStream:
 
     batches_of: Callable[[int], list[list[int]]] | None = None
     """The batches of an epoch, a pure function of it; None draws records of similar length within the budget."""
+
+    sizes: Sequence[Size] = ()
+    """Regions and tokens of every record, where make_batch goes through the context's ``collator``, which may pack."""
 
     make_joint: Callable[[Sequence[int], int, int], StepBatch] | None = None
     """The same for further batches whose rows need each other (every image against every caption): it is given all
@@ -194,8 +208,8 @@ class Task(ABC):
 
 
 def num_rows(batches: StepBatch) -> int:
-    """Sequences in a step's batches."""
-    return sum(len(batch.segment_ids) for batch in batches.values())
+    """Sequences in a step's batches, however many share a row."""
+    return sum(batch.num_examples for batch in batches.values())
 
 
 def model_inputs(batch: Batch) -> ModelInputs:
@@ -213,4 +227,6 @@ def model_inputs(batch: Batch) -> ModelInputs:
         turn_ids=tensor(batch.turn_ids),
         region_features=tensor(batch.region_features),
         region_locations=tensor(batch.region_locations),
+        text_starts=tensor(batch.text_starts),
+        image_starts=tensor(batch.image_starts),
     )

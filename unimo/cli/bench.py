@@ -1,0 +1,81 @@
+"""Measure how fast this machine runs a part of the work, beside its own matrix-product rate and beside peers.
+
+Suites are encoder, decode, tokenizer, reader, retrieval, pretrain and startup. Every figure and its peers are measured
+in turns in one run, medians of --repeats; read the ratios and the shares, for the bare times belong to the machine.
+PyTorch and transformers take part once run_scripts/bench_peers.sh has made their environment.
+
+Examples::
+
+    python -m unimo bench encoder
+    python -m unimo bench decode --threads 2 --json decode.json
+    python -m unimo bench encoder --size small --peers false
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from unimo.errors import InputError
+
+SUMMARY = "measure speed: shares of the machine's peak, ratios to peers"
+FIRST_WORD = "suite"  # the flag whose name may be left out
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What is measured, and how often."""
+
+    suite: str
+    """Which suite; its flag may be left out: `bench encoder`."""
+
+    threads: int = 1
+    """Threads of every program that is measured."""
+
+    repeats: int = 5
+    """Timings whose median is taken, after one that does not count."""
+
+    size: Literal["base", "small", "tiny"] = "base"
+    """Network that is timed: `base`, `small` with 3 of its 12 layers, or `tiny`, which is for tests."""
+
+    peers: bool = True
+    """Measure other programs too, where they are installed."""
+
+    json: Path | None = None
+    """File for the figures and the machine."""
+
+
+def run(arguments: Arguments) -> int:
+    """Measure, print a line a figure, and write the file."""
+    if arguments.threads < 1 or arguments.repeats < 1:
+        raise InputError("threads and repeats: at least 1")
+    set_threads(arguments.threads)
+    from unimo.bench import SUITES, Bench, run_suite
+    from unimo.bench.figures import describe_machine, to_json
+    from unimo.files import write_json
+
+    if arguments.suite not in SUITES:
+        raise InputError(f"suite: there is no {arguments.suite!r}; there are {', '.join(SUITES)}")
+    bench = Bench(arguments.threads, arguments.repeats, arguments.size, arguments.peers)
+    figures = run_suite(arguments.suite, bench)
+    machine = describe_machine(arguments.threads, bench.clock.name)
+    if bench.peak_rates:
+        machine["matrix_product_gflops"] = max(bench.peak_rates) / 1e9
+    threads = f"{arguments.threads} thread" + ("s" if arguments.threads > 1 else "")
+    print(f"{arguments.suite}, {arguments.size}: {machine['processor']}, {threads}, {machine['clock']}")
+    if bench.peak_rates:
+        low, high = min(bench.peak_rates) / 1e9, max(bench.peak_rates) / 1e9
+        print(f"matrix product {low:.1f} to {high:.1f} GFLOP/s; load average {machine['load_average']:.1f}")
+    for line in [*(figure.line() for figure in figures), *bench.notes]:
+        print(line)
+    if arguments.json is not None:
+        write_json(arguments.json, to_json(arguments.suite, figures, machine, bench.notes))
+    return 0
+
+
+def set_threads(threads: int) -> None:
+    """Fix the thread count of this process and of those it starts; counts only before Paddle is imported."""
+    for name in ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[name] = str(threads)

@@ -1,0 +1,103 @@
+"""Several short examples in one row, none seeing another: padding nearly gone where lengths differ much.
+
+A row holds the regions of its examples side by side, then their texts. What fills it is its greater part, the regions
+where there are images, else the tokens; rows with much text beside rows with much are batched together.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+
+import numpy as np
+
+from unimo.data.batch import Batch, collate
+from unimo.data.examples import Example
+
+# records drawn together before rows are filled, as a multiple of what a batch holds
+POOL_BATCHES = 50
+
+Size = tuple[int, int]
+"""Regions and tokens of an example."""
+
+
+def fill_rows(sizes: Sequence[Size], capacity: int = 0) -> list[list[int]]:
+    """Examples in rows, each as full as can be (best fit, the largest first).
+
+    Args:
+        sizes: of the examples; where any has regions these are what a row is filled with, else the tokens.
+        capacity: regions (tokens) of a row; no less than the largest example's.
+    """
+    part = 0 if any(size[0] for size in sizes) else 1
+    wanted = [size[part] for size in sizes]
+    capacity = max(capacity, max(wanted))
+    rows: list[list[int]] = []
+    room: list[tuple[int, int]] = []  # (free places, row), sorted
+    for index in sorted(range(len(sizes)), key=lambda index: -wanted[index]):
+        place = bisect.bisect_left(room, (wanted[index], -1))
+        if place == len(room):
+            rows.append([])
+            free, row = capacity, len(rows) - 1
+        else:
+            free, row = room.pop(place)
+        rows[row].append(index)
+        bisect.insort(room, (free - wanted[index], row))
+    return rows
+
+
+def packed_batch(examples: Sequence[Example], pad_id: int, capacity: int = 0) -> Batch:
+    """The examples' rows as a batch; ``text_starts`` and ``image_starts`` tell where each example stands."""
+    rows = fill_rows([(example.num_regions, example.num_tokens) for example in examples], capacity)
+    return collate(examples, pad_id, rows)
+
+
+def packed_batches(
+    sizes: Sequence[Size], tokens_per_batch: int, seed: int, epoch: int, max_examples: int = 0
+) -> list[list[int]]:
+    """Cut a shuffled order into batches whose rows pack well: every record once, batches in random order.
+
+    Args:
+        sizes: regions and tokens of each record.
+        tokens_per_batch: largest number of rows times longest row; one row alone may exceed it.
+        seed: of the run.
+        epoch: changes the order.
+        max_examples: most records of a batch; 0 is no limit.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(sizes))
+    mean = max(1.0, float(np.mean([sum(size) for size in sizes])))
+    pool = max(1, round(POOL_BATCHES * tokens_per_batch / mean))
+    capacity = row_capacity(sizes)
+    batches: list[list[int]] = []
+    for start in range(0, len(order), pool):
+        drawn = order[start : start + pool].tolist()
+        rows = fill_rows([sizes[index] for index in drawn], capacity)
+        batches += _cut([[drawn[number] for number in row] for row in rows], sizes, tokens_per_batch, max_examples)
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def row_capacity(sizes: Sequence[Size]) -> int:
+    """What every row of a dataset can hold: its largest example's regions, or tokens where nothing has regions."""
+    return max(size[0] for size in sizes) or max(size[1] for size in sizes)
+
+
+def _cut(
+    rows: Sequence[Sequence[int]], sizes: Sequence[Size], tokens_per_batch: int, max_examples: int
+) -> list[list[int]]:
+    """Rows of similar length, the other part's first, in batches within the budget."""
+
+    def size_of(row: Sequence[int]) -> Size:
+        return sum(sizes[index][0] for index in row), sum(sizes[index][1] for index in row)
+
+    batches: list[list[int]] = []
+    num_rows, widest = 0, (0, 0)
+    for row in sorted(rows, key=lambda row: size_of(row)[::-1]):
+        regions, tokens = size_of(row)
+        grown = max(widest[0], regions), max(widest[1], tokens)
+        full = (num_rows + 1) * sum(grown) > tokens_per_batch
+        if not batches or full or (max_examples and len(batches[-1]) + len(row) > max_examples):
+            batches.append([])
+            num_rows, grown = 0, (regions, tokens)
+        batches[-1] += row
+        num_rows, widest = num_rows + 1, grown
+    return batches
