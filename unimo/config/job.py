@@ -17,7 +17,7 @@ class DataConfig:
     the splits of Karpathy's files: `dataset_coco.json#train+restval` (see data/README.md)."""
 
     evaluate: dict[str, str] = field(default_factory=dict)
-    """Split name -> file, for every split that is evaluated (dev, test, mismatched, ...)."""
+    """Split name -> file, or FILE#PART, for every split that is evaluated (dev, test, mismatched, ...)."""
 
     regions: str = ""
     """Region store of the images; empty for tasks on text alone."""

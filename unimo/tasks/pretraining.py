@@ -82,13 +82,13 @@ class PretrainingOptions:
     """Corpora, mixture and objectives."""
 
     pairs: tuple[str, ...] = ()
-    """Files of images with captions (JSON lines, or COCO's annotations); none leaves the stream out."""
+    """Files of images with captions (JSON lines, or as published: data/README.md); none leaves the stream out."""
 
     texts: tuple[str, ...] = ()
     """Files of texts (JSON lines, or one text a line); none leaves the stream out."""
 
     images: tuple[str, ...] = ()
-    """Files of images without text (JSON lines); none leaves the stream out."""
+    """Files of images without text (JSON lines, or COCO's image_info); none leaves the stream out."""
 
     shares: StreamShares = field(default_factory=StreamShares)
     """Mixture of the three streams."""
