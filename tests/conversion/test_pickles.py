@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.conversion.torch_format import Tensor, write_torch_legacy, write_torch_zip
+from unimo.conversion.fluid import read_variable, write_variable
 from unimo.conversion.pickles import read_paddle_arrays
 from unimo.conversion.torch_files import read_torch_arrays
 from unimo.errors import InputError
@@ -199,3 +200,38 @@ def test_torch_legacy_damage(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=message):
             read_torch_arrays(path)
+
+
+def mutated(content: bytes, rng: np.random.Generator) -> bytes:
+    """A few bytes changed, some repeated, or the end cut off."""
+    damaged = bytearray(content)
+    for _ in range(int(rng.integers(1, 4))):
+        place, kind = int(rng.integers(len(damaged))), rng.random()
+        if kind < 0.7:
+            damaged[place] = int(rng.integers(256))
+        elif kind < 0.9:
+            start = int(rng.integers(len(damaged)))
+            damaged[place:place] = damaged[start : start + 20]
+        elif place:
+            del damaged[place:]
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("kind", ["fluid", "paddle", "zip", "legacy"])
+def test_damage_anywhere_is_an_input_error_or_other_numbers(tmp_path: Path, kind: str) -> None:
+    path, state = tmp_path / "x", {name: Tensor.of(value) for name, value in ARRAYS.items()}
+    read = {"fluid": read_variable, "paddle": read_paddle_arrays}.get(kind, read_torch_arrays)
+    if kind == "fluid":
+        write_variable(path, ARRAYS["a"])
+    elif kind == "paddle":
+        path.write_bytes(pickle.dumps(ARRAYS, 4))
+    else:
+        (write_torch_zip if kind == "zip" else write_torch_legacy)(path, state)
+    content, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(300):
+        path.write_bytes(mutated(content, rng))
+        try:
+            read(path)
+        except InputError as error:
+            refused += str(error).startswith(f"{path}: ")
+    assert 150 < refused <= 300

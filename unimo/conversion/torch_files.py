@@ -136,7 +136,9 @@ def _load_torch_zip(path: Path, content: bytes) -> tuple[Any, dict[str, bytes]]:
             if order in archive.namelist() and archive.read(order) != b"little":
                 raise InputError.at(path, "was written on a big-endian machine")
             return loaded, {name.removeprefix(prefix): archive.read(name) for name in names}
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError) as error:
         raise InputError.at(path, f"damaged zip archive ({error})") from error
 
 
