@@ -14,7 +14,8 @@ class DataConfig:
 
     train: str = ""
     """File of the training records. Its format is told by its name and content; `FILE#PART` names a part of it, such as
-    the splits of Karpathy's files: `dataset_coco.json#train+restval` (see data/README.md)."""
+    the splits of Karpathy's files: `dataset_coco.json#train+restval` (see data/README.md). Files of the original
+    release are told by their first line; a folder or a filelist may stand for several."""
 
     evaluate: dict[str, str] = field(default_factory=dict)
     """Split name -> file, or FILE#PART, for every split that is evaluated (dev, test, mismatched, ...)."""

@@ -25,11 +25,12 @@ def region_input(regions: Regions, max_regions: int) -> RegionInput:
     The whole-image feature is the mean over all regions, before the cut (original release).
     """
     features, locations = regions.with_global()
+    classes = regions.class_probabilities
     return RegionInput(
         features=np.asarray(features[:max_regions], np.float32),
         locations=np.asarray(locations[:max_regions], np.float32),
         boxes=regions.boxes[: max_regions - 1],
-        class_probabilities=regions.class_probabilities[: max_regions - 1],
+        class_probabilities=classes[: max_regions - 1] if classes.shape[1] else None,
     )
 
 

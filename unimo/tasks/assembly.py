@@ -107,6 +107,8 @@ def fit_config(config: UnimoConfig, context: TaskContext, added: Mapping[str, in
         spec = context.images.spec
         for key, found in (("image_embedding_size", spec.feature_size), ("image_class_size", spec.num_classes)):
             wanted = getattr(config, key)
+            if found == 0 and key == "image_class_size":
+                continue  # regions without classes train everything but their prediction
             if wanted not in (0, found):
                 raise InputError(f"arch.{key}: {wanted}, but the region store has {found}")
             changes[key] = found
@@ -123,7 +125,10 @@ def check_fits(config: UnimoConfig, context: TaskContext, source: str | Path) ->
     if config.tokenizer_fingerprint not in ("", context.tokenizer.fingerprint):
         raise InputError(f"{source}: was trained with another dictionary than the tokenizer given")
     if context.images is not None and config.region_feature_name:
-        assert_same_features(_expected_features(config), context.images.spec, str(source))
+        expected, found = _expected_features(config), context.images.spec
+        # class probabilities are targets of pre-training, nothing is read from them
+        found = found if found.num_classes else replace(found, num_classes=expected.num_classes)
+        assert_same_features(expected, found, str(source))
 
 
 def _expected_features(config: UnimoConfig) -> FeatureSpec:

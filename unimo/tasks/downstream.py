@@ -131,11 +131,13 @@ def require_labels(labels: Sequence[Any], path: str | Path) -> None:
 
 
 def label_index(label: str, labels: Sequence[str]) -> int:
-    """The class number of a label.
+    """The class number of a label; where labels are words, a file of the release writes the number itself.
 
     Raises:
         ValueError: it is none of them.
     """
+    if label.isdecimal() and int(label) < len(labels) and not any(map(str.isdecimal, labels)):
+        return int(label)
     if label not in labels:
         raise ValueError(f"label {label!r} is none of {list(labels)}")
     return labels.index(label)

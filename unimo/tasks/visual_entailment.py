@@ -61,9 +61,7 @@ class VisualEntailment(ImageTextTask):
         return entailment_of(path, self.context.tokenizer)
 
     def label_value(self, label: str) -> int:
-        """The class number, which a file of the release writes itself."""
-        if label not in self.options.labels and label.isdecimal() and int(label) < len(self.options.labels):
-            return int(label)
+        """The class number."""
         return label_index(label, self.options.labels)
 
     def streams(self) -> list[TrainingStream]:

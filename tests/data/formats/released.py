@@ -11,7 +11,7 @@ import numpy as np
 
 from unimo.tokenization import UnimoTokenizer
 
-FEATURE_SIZE = 8
+FEATURE_SIZE, NUM_CLASSES = 12, 5
 
 
 def base64_of(array: np.ndarray) -> str:
@@ -74,7 +74,7 @@ def retrieval_line(number: int, sentence: int, caption: Sequence[int]) -> str:
 def feature_line(number: int) -> str:
     """7 columns."""
     width, height, boxes, features = regions_of(number)
-    probabilities = base64_of(np.full((len(boxes), 2), 0.5))
+    probabilities = base64_of(np.full((len(boxes), NUM_CLASSES), 0.2))
     columns = [number, width, height, len(boxes), base64_of(boxes), base64_of(features), probabilities]
     return "\t".join(map(str, columns)) + "\n"
 
