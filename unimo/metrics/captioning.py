@@ -6,37 +6,24 @@ BLEU, ROUGE-L and CIDEr are pure Python; METEOR runs where `java` is found, and 
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from unimo.metrics.penn_treebank import penn_tokens
+
 METRICS = ("bleu", "rouge_l", "cider", "meteor")
 
-# what pycocoevalcap's tokenizer removes after splitting
-PUNCTUATION = frozenset(["''", "'", "``", "`", "(", ")", "{", "}", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
-_BRACKETS = {"-lrb-", "-rrb-", "-lcb-", "-rcb-", "-lsb-", "-rsb-"}
+# what pycocoevalcap's tokenizer leaves out; its list names brackets in capitals, which lower-cased tokens never are
+PUNCTUATION = frozenset(["''", "'", "``", "`", '"', ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
 Scores = dict[str, float | None]
 
 
 def tokenize_caption(caption: str) -> str:
     """Lower-cased Penn Treebank tokens without punctuation, joined by spaces."""
-    text = re.sub(r"\s+", " ", caption.strip())
-    text = re.sub(r"([\"“”])", r' " ', text)
-    text = re.sub(r"\.+(?=\s|$)", " . ", text)  # a full stop inside the text ends a sentence as well
-    words = (word.lower() for word in _treebank().tokenize(text))
-    kept = (word for word in words if word not in PUNCTUATION and word not in _BRACKETS and word != '"')
-    return " ".join(kept)
-
-
-@functools.cache
-def _treebank() -> Any:
-    from nltk.tokenize.treebank import TreebankWordTokenizer
-
-    return TreebankWordTokenizer()
+    return " ".join(token for token in penn_tokens(caption) if token not in PUNCTUATION)
 
 
 def caption_metrics(
