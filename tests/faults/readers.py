@@ -157,9 +157,8 @@ def _load_checkpoint(path: Path) -> Any:
 def _conversion_readers(folder: Path) -> list[Reader]:
     """Other programs' weights, where their readers are there."""
     try:
-        from unimo.conversion.pickles import read_paddle_arrays
-
         from unimo.conversion.fluid import read_fluid_folder, write_variable
+        from unimo.conversion.pickles import read_paddle_arrays
     except ImportError:
         return []
     import paddle

@@ -4,7 +4,7 @@ Example::
 
     python -m unimo evaluate --checkpoint runs/shapes/captioning/checkpoints/best --data.evaluate '{test: test.jsonl}'
     python -m unimo evaluate --checkpoint runs/mnli/checkpoints/best --predictions scores \\
-        --data.evaluate '{m: MNLI/test_matched.tsv, mm: MNLI/test_mismatched.tsv}' --submission '{m: MNLI-m, mm: MNLI-mm}'
+        --data.evaluate '{m: test_matched.tsv, mm: test_mismatched.tsv}' --submission '{m: MNLI-m, mm: MNLI-mm}'
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Arguments:
     """Folder for predictions/<split>.jsonl and report.json; without it, scores are only printed."""
 
     submission: dict[str, str] = field(default_factory=dict)
-    """Split -> format of a server: GLUE's file names without suffix (SST-2, CoLA, MNLI-m, MNLI-mm, AX, STS-B, ...), coco
-    or vqa. Its predictions are written besides so that the server takes them, into the folder submission/."""
+    """Split -> format of a server: GLUE's file names without suffix (SST-2, CoLA, MNLI-m, MNLI-mm, AX, STS-B, ...),
+    coco or vqa. Its predictions are written besides so that the server takes them, into the folder submission/."""
 
 
 def run(arguments: Arguments, job_argv: Sequence[str]) -> int:

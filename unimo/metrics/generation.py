@@ -12,8 +12,8 @@ from unimo.metrics.captioning import caption_metrics, token_metrics
 Scores = dict[str, float | None]
 Scorer = Callable[[Mapping[str, str], Mapping[str, Sequence[str]]], tuple[Scores, list[str]]]
 
-_SENTENCE_TOKEN = re.compile(r"(?<=\s[.!?])\s+")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]?[A-Z])")
+_SENTENCE_TOKEN = re.compile(r"(\s[.!?])\s+")
+_SENTENCE_END = re.compile(r"([.!?][\"')]*)\s+(?=[\"'(]?[A-Z])")
 _SENTENCE_MARKS = re.compile(r"\s*(?:\n|\[X_SEP\]|<S_SEP>|<q>)\s*", re.IGNORECASE)
 
 
@@ -75,14 +75,14 @@ def rouge(predictions: Mapping[str, str], references: Mapping[str, Sequence[str]
 def sentence_lines(text: str) -> str:
     """The sentences of a text, one a line.
 
-    Where it has line ends or one of the marks that summaries are published with (`[X_SEP]`, `<S_SEP>`, `<q>`), they part
-    the sentences. Otherwise tokenised text is parted after a `.`, `!` or `?` that is a token of its own, and other text
-    after one that a capital follows.
+    Where it has line ends or one of the marks that summaries are published with (`[X_SEP]`, `<S_SEP>`, `<q>`), they
+    part the sentences. Otherwise tokenised text is parted after a `.`, `!` or `?` that is a token of its own, and other
+    text after one that a capital follows.
     """
     if _SENTENCE_MARKS.search(text.strip()):
         return _SENTENCE_MARKS.sub("\n", text.strip())
     tokenised = re.search(r"\s[.!?](\s|$)", text)
-    return (_SENTENCE_TOKEN if tokenised else _SENTENCE_END).sub("\n", text.strip())
+    return (_SENTENCE_TOKEN if tokenised else _SENTENCE_END).sub(r"\1\n", text.strip())
 
 
 def question_generation(
@@ -90,8 +90,8 @@ def question_generation(
 ) -> tuple[Scores, list[str]]:
     """BLEU-1 to 4, METEOR and ROUGE-L of SQuAD question generation: pycocoevalcap's, over the words as they stand.
 
-    The data is tokenised and in lower case (Du et al., 2017), and questions keep their mark, so that nothing is split or
-    left out here; "bleu" and "rouge" are over other tokens and give other numbers.
+    The data is tokenised and in lower case (Du et al., 2017), and questions keep their mark, so that nothing is split
+    or left out here; "bleu" and "rouge" are over other tokens and give other numbers.
     """
     found = {key: [_spaced(text)] for key, text in predictions.items()}
     expected = {key: [_spaced(text) for text in references[key]] for key in predictions}

@@ -19,23 +19,22 @@ _ANY_CASE = """adj adm adv al ala alex apr ariz assoc asst attys aug ave bhd bld
     co col colo comdr conn corp cos cpl ct dak dec dept det dr drs ens esq est etc ext feb fla fri ft ga gen gov govs
     hon inc ind insp intl jan jos jr jul jun kan kans ky lieut lt ltd maj mar md messrs mfg mich minn mlle mme mo mon
     mont mr mrs ms mt mtg natl neb nev nov oct okla penn pfc ph plc prof pte pty pvt rd rep reps rev rt sen sens sep
-    sept seq sfc sgt spc sq sr st ste supt sys tel tenn thu thurs tue tues univ va vs vt wed wis wisc wm wyo""".split()
-_CAPITALISED = "Ark Az Del Ill La Mass Miss Ore Pa Tex Wash".split()
-_BEFORE_NUMBERS = "art ca fig figs no nos op pp prop".split()
+    sept seq sfc sgt spc sq sr st ste supt sys tel tenn thu thurs tue tues univ va vs vt wed wis wisc wm wyo"""
+_CAPITALISED = " Ark Az Del Ill La Mass Miss Ore Pa Tex Wash"
+_BEFORE_NUMBERS = "art ca fig figs no nos op pp prop"
 # a single letter's period ends a sentence where one of these follows
 _OPENERS = """A About According Additionally After An As At But Earlier He Her Here However If In It Last Many More Now
     Once One Other Our She Since So Some Such That The Their Then There These They This We What When While Yet
-    You""".split()
-_CLIPPED = "'n' dunkin' somethin' ol' 'n 'em 'til 'cause".split()
+    You"""
+_CLIPPED = "'n' dunkin' somethin' ol' 'n 'em 'til 'cause"
 _WORD = r"(?:[^\W_][\u0300-\u036f]*)+"
 _NAMED = r"[dlnoDLNO]'[^\W\d_]{2,}|(?i:o'clock|ma'am|c'mon|cap'n|e'er|ne'er|o'er)"
 
 
-def _one_of(words: list[str]) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+def _one_of(words: str) -> str:
+    return "|".join(sorted(map(re.escape, words.split()), key=len, reverse=True))
 
 
-_CAPITALS = [form for word in _CAPITALISED for form in (word, word.upper())]
 _TOKEN = re.compile(
     rf"""
     </?[A-Za-z!][^<>]*> | -[lr][rcs]b-                             # a tag, and a bracket already written so
@@ -43,8 +42,8 @@ _TOKEN = re.compile(
     | [\w.%+-]+@\w[\w-]*(?:\.[\w-]+)* | [@\#][A-Za-z_]\w*         # addresses, names and topics
     | \d{{1,4}}[ ]\d{{1,4}}/\d{{1,4}}(?!\w)                        # 22 3/4
     | \d*(?::\d+)+                                                 # 5:54 is parted from pm
-    | (?:US|C|A|HK)\$
-    | (?<!\w)(?:(?i:{_one_of(_ANY_CASE)})|{_one_of(_CAPITALS)})\.(?!\w)
+    | (?<!\w)(?:US|C|A|HK)\$
+    | (?<!\w)(?:(?i:{_one_of(_ANY_CASE)})|{_one_of(_CAPITALISED + _CAPITALISED.upper())})\.(?!\w)
     | (?<!\w)(?i:{_one_of(_BEFORE_NUMBERS)})\.(?=\s*\d)
     | (?<!\w)[A-Za-z](?:\.[A-Za-z])+(?:\.?-\w+|\.(?!\w)|(?![\w.]))     # U.S. and U.S.-based
     | (?<!\w)[Pp]h\.[Dd]\.?(?!\w)
@@ -68,7 +67,7 @@ _TOKEN = re.compile(
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&nbsp;": " "}
 _ENTITY = re.compile("|".join(_ENTITIES), re.IGNORECASE)
 _CHARACTERS = str.maketrans(
-    {"“": '"', "”": '"', "‘": "`", "’": "'", "–": "--", "—": "--", "…": "...", "\xad": None}
+    {"“": '"', "”": '"', "\u2018": "`", "\u2019": "'", "\u2013": "--", "—": "--", "…": "...", "\xad": None}
     | {chr(code): " " for code in (*range(32), 127, 0x85, 0xA0, 0x2028, 0x2029)}
 )
 _WRITTEN = {

@@ -27,10 +27,9 @@ def dialogues(values: Any, file: Path) -> list[DialogueRecord]:
             for question in story["questions"]:
                 turns.append(str(question["input_text"]))
                 turn = question["turn_id"]
-                answer, more = answers.get(turn), tuple(given[turn] for given in others if turn in given)
-                records.append(
-                    DialogueRecord(f"{story['id']}:{turn}", str(story["story"]), tuple(turns), answer, more)
-                )
+                name, answer = f"{story['id']}:{turn}", answers.get(turn)
+                more = tuple(given[turn] for given in others if turn in given)
+                records.append(DialogueRecord(name, str(story["story"]), tuple(turns), answer, other_targets=more))
                 turns.append(answer or "")
     if not records:
         raise InputError.at(file, "no questions")
