@@ -8,6 +8,8 @@ shift 3
 output=$PWD/runs/$task
 if [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; then output=$(realpath -m "$1"); shift; fi
 source "$root/run_scripts/setup_env.sh"
+verb=(train --resume)
+if [ -n "${SWEEP:-}" ]; then verb=(sweep); fi  # every combination of the yaml's sweep block
 cd "$data"
-exec python -m unimo train --config "$root/model_configs/finetune/$task.yaml" --devices "${DEVICES:-1}" --resume \
+exec python -m unimo "${verb[@]}" --config "$root/model_configs/finetune/$task.yaml" --devices "${DEVICES:-1}" \
     --output "$output" --init_from "$checkpoint" --tokenizer "$checkpoint" "$@"

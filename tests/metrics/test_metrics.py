@@ -1,19 +1,14 @@
-"""Scores against literals, brute force, the original's numbers, and pycocoevalcap's own Java path."""
+"""Scores of labels, numbers, answers and rankings against literals and brute force."""
 
 from __future__ import annotations
-
-import gzip
-import json
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unimo.metrics.captioning import caption_metrics, tokenize_caption
 from unimo.metrics.classification import accuracy, f1, matthews
+from unimo.metrics.question_answering import vqa_accuracy
 from unimo.metrics.regression import pearson, spearman
 from unimo.metrics.retrieval import chance_metrics, recall_at, retrieval_metrics
 
@@ -64,42 +59,22 @@ def test_chance_is_what_random_orders_reach() -> None:
     assert chance_metrics(relevant)["image_to_text"]["r5"] == pytest.approx(np.mean(drawn), abs=0.01)
 
 
-def test_caption_tokens() -> None:
-    assert tokenize_caption("A man's dog, who \"can't\" run (fast).") == "a man 's dog who ca n't run fast"
+def test_matthews_of_several_classes() -> None:
+    # R_K of Gorodkin (2004), of a confusion matrix [[2, 1], [0, 1], ...] worked out by hand: cov(x, y) / root of both
+    predicted, labels = np.asarray([0, 0, 1, 1, 2, 2]), np.asarray([0, 0, 0, 1, 2, 1])
+    correct, total = 4, 6
+    of_predicted, of_labels = np.bincount(predicted), np.bincount(labels)
+    above = correct * total - of_predicted @ of_labels
+    below = np.sqrt((total**2 - of_predicted @ of_predicted) * (total**2 - of_labels @ of_labels))
+    assert matthews(predicted, labels) == pytest.approx(above / below)
 
 
-def test_caption_metrics_report_what_they_cannot_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    scores, notes = caption_metrics({"a": "x", "b": "y"}, {"a": ["x"], "b": ["y"]}, ["meteor"])
-    assert scores == {"meteor": None}
-    assert "java was not found" in notes[0]
-
-
-def test_a_caption_equal_to_its_reference_is_perfect() -> None:
-    references = {"a": ["a red dog runs over the green hill"], "b": ["two cats sit on a wooden table"]}
-    scores, _ = caption_metrics({key: texts[0] for key, texts in references.items()}, references)
-    assert scores["bleu_4"] == pytest.approx(1)
-    assert scores["cider"] == pytest.approx(10)
-
-
-def test_scores_equal_those_over_the_java_tokenizer(shared: Path) -> None:
-    if shutil.which("java") is None:
-        pytest.skip("java is not there")
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.cider.cider import Cider
-    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
-
-    with gzip.open(shared / "data" / "coco_captions" / "captions_val2017.json.gz") as stream:
-        annotations = json.load(stream)["annotations"]
-    captions: dict[str, list[str]] = {}
-    for annotation in annotations:
-        captions.setdefault(str(annotation["image_id"]), []).append(annotation["caption"])
-    chosen = {key: captions[key] for key in sorted(captions)[:1000]}
-    predictions = {key: texts[0] for key, texts in chosen.items()}
-    references = {key: texts[1:] for key, texts in chosen.items()}
-    ours, _ = caption_metrics(predictions, references, ["bleu", "cider"])
-    java = PTBTokenizer()
-    found = java.tokenize({key: [{"caption": text}] for key, text in predictions.items()})
-    expected = java.tokenize({key: [{"caption": text} for text in texts] for key, texts in references.items()})
-    assert ours["bleu_4"] == pytest.approx(Bleu(4).compute_score(expected, found, verbose=0)[0][3], abs=1e-3)
-    assert ours["cider"] == pytest.approx(Cider().compute_score(expected, found)[0], abs=1e-3)
+def test_question_answering_counts_agreement_as_the_official_evaluation() -> None:
+    answers = ["red"] * 3 + ["dark red"] * 2 + ["A Red"] + ["blue"] * 4
+    # "red" is given by four of ten: whoever gave it leaves three others, whoever did not leaves four
+    assert vqa_accuracy({"q": "red"}, {"q": answers}) == pytest.approx(1.0)
+    assert vqa_accuracy({"q": "dark red"}, {"q": answers}) == pytest.approx((2 * 1 + 8 * 2) / 3 / 10)
+    assert vqa_accuracy({"q": "green"}, {"q": answers}) == 0
+    assert vqa_accuracy({"q": "Two."}, {"q": ["2"]}) == 1
+    with pytest.raises(ValueError, match="different questions"):
+        vqa_accuracy({"q": "red"}, {"p": answers})

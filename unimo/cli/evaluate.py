@@ -3,13 +3,19 @@
 Example::
 
     python -m unimo evaluate --checkpoint runs/shapes/captioning/checkpoints/best --data.evaluate '{test: test.jsonl}'
+    python -m unimo evaluate --checkpoint runs/mnli/checkpoints/best --predictions scores \\
+        --data.evaluate '{m: test_matched.tsv, mm: test_mismatched.tsv}' --submission '{m: MNLI-m, mm: MNLI-mm}'
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unimo.config.job import JobConfig
 
 SUMMARY = "score a checkpoint on named splits, and write its predictions"
 JOB = True
@@ -28,12 +34,17 @@ class Arguments:
     predictions: Path | None = None
     """Folder for predictions/<split>.jsonl and report.json; without it, scores are only printed."""
 
+    submission: dict[str, str] = field(default_factory=dict)
+    """Split -> format of a server: GLUE's file names without suffix (SST-2, CoLA, MNLI-m, MNLI-mm, AX, STS-B, ...),
+    coco or vqa. Its predictions are written besides so that the server takes them, into the folder submission/."""
+
 
 def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Evaluate every split and print its scores."""
     from unimo.cli.jobs import CONFIG_NAME, load_job
     from unimo.errors import InputError
     from unimo.files import write_json
+    from unimo.inference.submissions import write_submission
     from unimo.tasks.assembly import load_for_inference
     from unimo.training.evaluation import evaluate
     from unimo.training.reporting import write_predictions
@@ -41,6 +52,7 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     job, options = load_job(arguments.config or (arguments.checkpoint / CONFIG_NAME,), job_argv)
     if not job.data.evaluate:
         raise InputError("data.evaluate: names no split to evaluate")
+    _check_submissions(arguments, job)
     task, model = load_for_inference(arguments.checkpoint, job.task, options, job.data, job.training.seed)
     splits = {}
     for split, path in job.data.evaluate.items():
@@ -52,9 +64,27 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
             print(f"{split}: {note}")
         if arguments.predictions is not None:
             write_predictions(arguments.predictions / "predictions" / f"{split}.jsonl", evaluation)
+            if kind := arguments.submission.get(split):
+                file, notes = write_submission(
+                    arguments.predictions / "submission", split, kind, evaluation.predictions
+                )
+                print(f"{split}: {file}", *notes, sep="\n")
     if arguments.predictions is not None:
         write_json(arguments.predictions / "report.json", {"task": job.task, "splits": splits})
     return 0
+
+
+def _check_submissions(arguments: Arguments, job: JobConfig) -> None:
+    """Refuse submissions that cannot be written, before anything is computed."""
+    from unimo.errors import InputError
+    from unimo.inference.submissions import check_submission
+
+    if arguments.submission and arguments.predictions is None:
+        raise InputError("submission: needs --predictions, the folder to write into")
+    for split, kind in arguments.submission.items():
+        if split not in job.data.evaluate:
+            raise InputError(f"submission: {split!r} names none of the splits {', '.join(job.data.evaluate)}")
+        check_submission(kind, job.task)
 
 
 def job_help(argv: Sequence[str]) -> str:

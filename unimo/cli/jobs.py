@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unimo.config import describe_parts, dump_config, load_config, read_yaml
 from unimo.config.job import JobConfig
+from unimo.config.sweep import Combination, read_sweep
 from unimo.data.formats.parts import split_part
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
@@ -26,17 +27,36 @@ def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig
     Raises:
         InputError: unknown task, unknown keys, wrong types; names file and key.
     """
+    kinds = _kinds(files, overrides)
+    parts = load_config(kinds, files, overrides)
+    read_sweep(kinds, files, overrides)  # what cannot be is an error for every verb, not for `sweep` alone
+    return parts[""], parts["options"]
+
+
+def load_sweep(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig, list[Combination]]:
+    """A job and the combinations of its sweep block.
+
+    Raises:
+        InputError: as :func:`load_job`, or there is no such block.
+    """
+    job, _ = load_job(files, overrides)
+    combinations = read_sweep(_kinds(files, overrides), files, overrides)
+    if not combinations:
+        raise InputError(f"{files[0]}: no key `sweep`; it names what to try, as in `sweep: {{training.seed: [1, 2]}}`")
+    return job, combinations
+
+
+def _kinds(files: Sequence[Path], overrides: Sequence[str]) -> dict[str, type]:
+    """What a job is made of: its own keys, and those of its task."""
     from unimo.tasks import task_class
 
     name = read_yaml(files, overrides).get("task")
     if not isinstance(name, str):
         raise InputError(f"{files[0] if files else 'job'}: no key `task`; it names what to train")
     try:
-        options_class = task_class(name).options_class
+        return {"": JobConfig, "options": task_class(name).options_class}
     except InputError as error:
         raise InputError(f"{', '.join(map(str, files)) or 'job'}: {error}") from error
-    parts = load_config({"": JobConfig, "options": options_class}, files, overrides)
-    return parts[""], parts["options"]
 
 
 def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     from unimo.cli.jobs import load_job, rehearse_training, run_training
 
     job, options = load_job(arguments.config, job_argv)
+    if job.sweep and os.environ.get("PADDLE_TRAINER_ID", "0") == "0":
+        print("sweep: left out; this trains the job's own values, `python -m unimo sweep` every combination")
     if arguments.dry_run:
         for line in rehearse_training(job, options):
             print(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from unimo.config.architecture import UnimoConfig
 
@@ -224,3 +224,7 @@ class JobConfig:
 
     precision: PrecisionConfig = field(default_factory=PrecisionConfig)
     """Numbers that the network is computed in."""
+
+    sweep: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Dotted key -> values to try: `unimo sweep` trains every combination of them, each in a folder of its own below
+    `output`; `unimo train` takes the job's own values."""

@@ -124,6 +124,8 @@ class DialogueRecord:
     knowledge_token_ids: TokenIds | None = None
     turn_token_ids: tuple[TokenIds, ...] | None = None
     target_token_ids: TokenIds | None = None
+    other_targets: tuple[str, ...] = ()
+    """What other people answered: scored against, not trained on."""
 
     def outline(self) -> Outline:
         """Texts, image and labels."""

@@ -22,7 +22,7 @@ from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.files import input_files
 from unimo.generation import DecodingSettings, TargetStart
-from unimo.metrics.captioning import caption_metrics
+from unimo.metrics.captioning import caption_metrics, check_caption_metrics
 from unimo.modeling import UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions
 from unimo.regions.names import ImageNames
@@ -53,7 +53,7 @@ class CaptioningOptions:
     """How captions are generated."""
 
     metrics: tuple[str, ...] = ("bleu", "cider")
-    """Caption metrics to compute: bleu, rouge_l, cider, meteor."""
+    """Caption metrics to compute: bleu, rouge_l, cider, meteor, spice."""
 
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training (VILLA or FreeLB)."""
@@ -64,6 +64,10 @@ class CaptioningOptions:
 
     max_tag_tokens: int = 100
     """Tokens of an image's tags that are read."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown metrics."""
+        check_caption_metrics(self.metrics)
 
 
 class Captioning(GeneratingTask):

@@ -20,6 +20,7 @@ from unimo.errors import InputError
 from unimo.metrics.question_answering import vqa_accuracy
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions, View
+from unimo.tasks.downstream import unlabelled_notes
 from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
 from unimo.tasks.text_inputs import outputs_of
 from unimo.training.task import Evaluation, PredictionRequest, TaskContext, TrainingStream
@@ -90,7 +91,8 @@ class QuestionAnswering(ImageTextTask):
             metrics["accuracy"] = vqa_accuracy({name: found[name] for name in expected}, expected)
             best = {name: self._constant_answer(expected) for name in expected}
             metrics["constant_accuracy"] = vqa_accuracy(best, expected)
-        return Evaluation(metrics, [{"question_id": name, "answer": answer} for name, answer in found.items()])
+        predictions = [{"question_id": name, "answer": answer} for name, answer in found.items()]
+        return Evaluation(metrics, predictions, unlabelled_notes(len(expected), len(records)))
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
         """The answer to every question about every image, with its probability."""

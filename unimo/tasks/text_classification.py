@@ -173,8 +173,8 @@ class TextClassification(DownstreamTask):
         loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
         scores: dict[str, float | None] = {"accuracy": accuracy(predicted, labels), "loss": loss}
         if len(self.options.labels) == 2:
-            scores |= {"f1": f1(predicted, labels), "matthews": matthews(predicted, labels)}
-        return scores
+            scores["f1"] = f1(predicted, labels)
+        return scores | {"matthews": matthews(predicted, labels)}
 
     def _baseline_accuracy(self, path: str | Path) -> float:
         """Accuracy of the baseline on a file; it is fitted once, and every file scored once."""

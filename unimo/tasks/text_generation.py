@@ -24,9 +24,10 @@ from unimo.data.records import DialogueRecord, GenerationRecord, Outline, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.generation import DecodingSettings, TargetStart
-from unimo.metrics.generation import generation_metrics
+from unimo.metrics.generation import check_generation_metrics, generation_metrics
 from unimo.modeling import UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions
+from unimo.tasks.downstream import unlabelled_notes
 from unimo.tasks.generating import GeneratingTask
 from unimo.training.task import Evaluation, PredictionRequest, StepBatch, TrainingStream
 
@@ -64,13 +65,18 @@ class TextGenerationOptions:
     """How texts are generated."""
 
     metrics: tuple[str, ...] = ("bleu", "rouge")
-    """Metrics to compute: bleu, rouge, meteor, coqa_f1."""
+    """Metrics to compute: bleu, rouge, meteor, coqa_f1, question_generation (BLEU, METEOR and ROUGE-L as SQuAD question
+    generation counts them)."""
 
     evaluate_texts: bool = True
     """Whether evaluation generates texts and scores them; perplexity is computed in any case."""
 
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training (FreeLB on the target)."""
+
+    def __post_init__(self) -> None:
+        """Refuse metrics that cannot be computed."""
+        check_generation_metrics(self.metrics)
 
 
 class TextGeneration(GeneratingTask):
@@ -142,12 +148,13 @@ class TextGeneration(GeneratingTask):
         if not self.options.evaluate_texts:
             return Evaluation(metrics)
         predictions = self._write(model, records)
-        notes: list[str] = []
+        notes = unlabelled_notes(len(known), len(records))
         if known:
             found = {each["record_id"]: each["text"] for each in predictions}
-            expected = {record.record_id: [record.target or ""] for record in known}
-            scores, notes = generation_metrics({name: found[name] for name in expected}, expected, self.options.metrics)
+            expected = {record.record_id: _references(record) for record in known}
+            scores, said = generation_metrics({name: found[name] for name in expected}, expected, self.options.metrics)
             metrics |= scores
+            notes += said
         return Evaluation(metrics, predictions, notes)
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
@@ -220,3 +227,9 @@ class TextGeneration(GeneratingTask):
 
     def _hide(self, example: Example, rng: np.random.Generator) -> Example:
         return hide_history(example, self.options.history_dropout, self.context.vocabulary, rng)
+
+
+def _references(record: GenerationRecord | DialogueRecord) -> list[str]:
+    """What a generated text is compared with."""
+    others = record.other_targets if isinstance(record, DialogueRecord) else ()
+    return [record.target or "", *others]

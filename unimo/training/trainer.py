@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ class Trainer:
         self.writer = BackgroundWriter()
         self.stop = StopRequest()
         self.skipped_in_a_row = 0
+        self.said: set[str] = set()
 
     def train(self, companions: Mapping[str, Path], resume: bool = False) -> dict[str, Any]:
         """Train to the last step; returns the report that is also written to report.json.
@@ -201,12 +202,20 @@ class Trainer:
         if not self.job.data.evaluate:
             return
         evaluations = evaluate_splits(self.job, self.task, self.model, step, log)
+        self._say(f"{name}: {note}" for name, each in evaluations.items() for note in each.notes)
         value = evaluations[self.best_metric.split].metrics.get(self.best_metric.metric)
         if self.best_metric.is_better(value, self.state.best_value) or self.state.best_step is None:
             self.state = dataclasses.replace(self.state, best_value=value, best_step=step)
             self._save_best()
             for name, evaluation in evaluations.items() if self.group.is_first else ():
                 write_predictions(self.folder / "predictions" / f"{name}.jsonl", evaluation)
+
+    def _say(self, notes: Iterable[str]) -> None:
+        """Print what evaluation has to tell, each thing at the first evaluation only."""
+        for note in notes if self.group.is_first else ():
+            if note not in self.said:
+                print(note, flush=True)
+                self.said.add(note)
 
     def _resume(self) -> bool:
         """Go on from the checkpoint that the first process finds whole; False without one."""

@@ -71,6 +71,13 @@ def test_coqa(tmp_path: Path) -> None:
         (question, "It was in 1475", "what is the library for?"),
         "research",
     )
+    others = {"0": [{"input_text": "1475", "turn_id": 1}, {"input_text": "for research", "turn_id": 2}], "1": []}
+    path.write_text(json.dumps({"version": "1.0", "data": [story | {"additional_answers": others}]}))
+    records = read_generation(path, GenerationColumns(), dialogue=True)
+    assert [(each.target, each.other_targets) for each in records if isinstance(each, DialogueRecord)] == [
+        ("It was in 1475", ("1475",)),
+        ("research", ("for research",)),
+    ]
     path.write_text('{"data": [{"id": "x", "story": "y"}]}')
     with pytest.raises(InputError, match=r"not CoQA's JSON \(KeyError: 'questions'\)"):
         read_generation(path, GenerationColumns(), dialogue=True)

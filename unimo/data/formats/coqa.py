@@ -13,7 +13,7 @@ from unimo.errors import InputError
 def dialogues(values: Any, file: Path) -> list[DialogueRecord]:
     """Every question with the story and the questions and answers before it.
 
-    The last turn is the question; record ids are `<story id>:<turn>`.
+    The last turn is the question; record ids are `<story id>:<turn>`. The dev file has three more people's answers.
 
     Raises:
         InputError: not CoQA's JSON, or no questions in it.
@@ -21,14 +21,20 @@ def dialogues(values: Any, file: Path) -> list[DialogueRecord]:
     records = []
     with expecting("CoQA's JSON", file):
         for story in values["data"]:
-            answers = {answer["turn_id"]: str(answer["input_text"]) for answer in story.get("answers", [])}
+            answers = _by_turn(story.get("answers", []))
+            others = [_by_turn(given) for given in story.get("additional_answers", {}).values()]
             turns: list[str] = []
             for question in story["questions"]:
                 turns.append(str(question["input_text"]))
-                answer = answers.get(question["turn_id"])
-                name = f"{story['id']}:{question['turn_id']}"
-                records.append(DialogueRecord(name, str(story["story"]), tuple(turns), answer))
+                turn = question["turn_id"]
+                name, answer = f"{story['id']}:{turn}", answers.get(turn)
+                more = tuple(given[turn] for given in others if turn in given)
+                records.append(DialogueRecord(name, str(story["story"]), tuple(turns), answer, other_targets=more))
                 turns.append(answer or "")
     if not records:
         raise InputError.at(file, "no questions")
     return records
+
+
+def _by_turn(answers: list[Any]) -> dict[Any, str]:
+    return {answer["turn_id"]: str(answer["input_text"]) for answer in answers}
