@@ -1,4 +1,4 @@
-"""Sweeps: every combination in its own folder and process, failures counted, finished runs kept, interrupted resumed."""
+"""Sweeps: each combination in a folder and process of its own, failures counted, finished kept, interrupted resumed."""
 
 from __future__ import annotations
 
