@@ -13,6 +13,7 @@ VERSION = 1
 _VERBS = frozenset({"VB", "VBZ", "VBG", "VBD", "VBN"})
 _MODIFIERS = frozenset({"JJ", "CD"})
 _OPENERS = frozenset({"DT", "PRP$", "POS"})
+_ONE = frozenset("a an each every another".split())
 _NO_ATTRIBUTE = frozenset("other same such own one next upside".split())
 
 
@@ -152,7 +153,7 @@ class GraphBuilder:
         self.phrase_at[phrase.first] = (phrase, None)
         if self._names_no_thing(phrase, noun, of_follows):
             return
-        number = "plural" if self.tokens[end - 1].tag == "NNS" else "singular"
+        number = "plural" if self.tokens[end - 1].tag == "NNS" else self._singular_kind(phrase.first)
         lemma = self.lexicon.noun_of(self._join(noun, end))
         self.objects.append(Node("object", self.tokens[noun].start, self.tokens[end - 1].end, lemma, number))
         owner = len(self.objects) - 1
@@ -160,6 +161,11 @@ class GraphBuilder:
         found = [*self.waiting, *(self._attribute(first, last) for first, last in modifiers)]
         self.attributes += [(node, owner) for node in found]
         self.waiting = []
+
+    def _singular_kind(self, first: int) -> str:
+        if self._tag(first) not in _OPENERS:
+            return "one" if self._word(first) in ("one", "single", "another") else "bare"
+        return "one" if self._word(first) in _ONE else "definite"
 
     def _opens_phrase(self, index: int) -> bool:
         phrase = self._phrase(index)
@@ -214,7 +220,8 @@ class GraphBuilder:
 
     def _is_modifying_noun(self, index: int, end: int) -> bool:
         """Whether a noun before a noun names a colour, a material or a pattern (`glass vase`), and no known compound."""
-        if self._join(index, end) in self.lexicon.nouns or self._join(index, index + 2) in self.lexicon.nouns:
+        names = (self._join(index, end), self._join(index, index + 2))
+        if any(name in self.lexicon.nouns or name in self.lexicon.persons for name in names):
             return False
         kinds = self.lexicon.attributes.get(self._word(index), ())
         return bool({"colour", "material", "pattern", "sex"} & set(kinds))
@@ -224,6 +231,7 @@ class GraphBuilder:
         kinds = self.lexicon.attributes.get(lemma, ())
         counts = "count" in kinds or (self.tokens[first].tag == "CD" and end - first == 1)
         form = "of" if lemma.endswith(" of") else "more" if counts else "plain"
+        form = "one" if lemma in ("one", "1") else form
         return Node("attribute", self.tokens[first].start, self.tokens[end - 1].end, lemma, form)
 
     def _read_predicates(self) -> None:

@@ -227,7 +227,7 @@ class _Corrector:
             return "NN" if before in ("DT", "PRP$") and following in ("IN", "", ".", "CC") else "VBG"
         if not self.tags and following in ("NN", "NNS") and self._ahead(index + 2) in FINITE | {"IN", "VBG", "VBZ"}:
             return "JJ" if self.lexicon.person(self._word(index + 1)) else "VBG"
-        if before == "IN" and self._word(index - 1) in ("in", "of") and self._nounish(index + 1):
+        if before == "IN" and self._word(index - 1) in ("in", "of", "on", "with", "at") and self._nounish(index + 1):
             return "JJ"
         return "VBG"
 

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 Groups = list[tuple[str, tuple[str, ...]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lexicon:
     """What is known of words; every word is lower case."""
 
