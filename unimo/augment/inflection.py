@@ -1,7 +1,7 @@
 """Numbers of nouns, forms of verbs and the article before a word.
 
-Plurals come from textblob's rules (`pluralize`, `singularize`; 2,000 a second), corrected by a table; the forms of verbs
-from a table of the irregular ones and the spelling rules of the regular ones.
+Plurals come from textblob's rules (`pluralize`, `singularize`; 2,000 a second), corrected by a table; the forms of
+verbs from a table of the irregular ones and the spelling rules of the regular ones.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _with_suffix(base: str, suffix: str) -> str:
     """`ride` -> `riding`, `run` -> `running`, `tie` -> `tying`, `carry` -> `carried`."""
     if suffix == "ing" and base.endswith("ie"):
         return base[:-2] + "ying"
-    if base.endswith("e") and not (suffix == "ing" and base.endswith(("ee", "oe", "ye")) or base == "be"):
+    if base.endswith("e") and base != "be" and not (suffix == "ing" and base.endswith(("ee", "oe", "ye"))):
         return base[:-1] + suffix
     if suffix == "ed" and base.endswith("y") and base[-2] not in _VOWELS:
         return base[:-1] + "ied"

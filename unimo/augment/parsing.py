@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from unimo.augment.graph import Node, SceneGraph
 from unimo.augment.lexicon import Lexicon, load_lexicon
-from unimo.augment.tagging import FINITE, NOUNS, Token, tag_tokens
+from unimo.augment.tagging import NOUNS, Token, tag_tokens
 
 VERSION = 1
 _VERBS = frozenset({"VB", "VBZ", "VBG", "VBD", "VBN"})
 _MODIFIERS = frozenset({"JJ", "CD"})
 _OPENERS = frozenset({"DT", "PRP$", "POS"})
-_ONE = frozenset("a an each every another".split())
-_NO_ATTRIBUTE = frozenset("other same such own one next upside".split())
+_ONE = frozenset({"a", "an", "each", "every", "another"})
+_RELATIVE = frozenset({"who", "which", "that"})
+_NO_ATTRIBUTE = frozenset({"other", "same", "such", "own", "one", "next", "upside"})
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,7 @@ class GraphBuilder:
             tag = self._tag(index)
             if tag in NOUNS:
                 return index
-            if tag in _MODIFIERS:
-                index += 1
-            elif tag == "RB" and self._tag(index + 1) in _MODIFIERS:
+            if tag in _MODIFIERS or (tag == "RB" and self._tag(index + 1) in _MODIFIERS):
                 index += 1
             elif self._joins_modifiers(index):
                 index += 2 if self._word(index) == "," and self._word(index + 1) == "and" else 1
@@ -213,13 +212,15 @@ class GraphBuilder:
         pair = index + 1 < limit and self._tag(index + 1) in _MODIFIERS
         if pair and self._is(index + 1, "compound") and self._word(index) not in ("very", "two", "three"):
             return index + 2
-        shades = pair and self._is(index, "shade") and "colour" in self.lexicon.attributes.get(self._word(index + 1), ())
+        shades = (
+            pair and self._is(index, "shade") and "colour" in self.lexicon.attributes.get(self._word(index + 1), ())
+        )
         if shades or (pair and self._join(index, index + 2) in self.lexicon.attributes):
             return index + 2
         return None if self._tag(index) == "RB" else index + 1
 
     def _is_modifying_noun(self, index: int, end: int) -> bool:
-        """Whether a noun before a noun names a colour, a material or a pattern (`glass vase`), and no known compound."""
+        """Whether a noun before a noun names a colour, material or pattern (`glass vase`), and no known compound."""
         names = (self._join(index, end), self._join(index, index + 2))
         if any(name in self.lexicon.nouns or name in self.lexicon.persons for name in names):
             return False
@@ -345,7 +346,11 @@ class GraphBuilder:
         if not finite and self._word(first - 1) not in ("and", ","):
             return nearest
         start = max(
-            (token.end for token in self.tokens[:first] if token.tag == "SUB" and token.word not in ("who", "which", "that")),
+            (
+                token.end
+                for token in self.tokens[:first]
+                if token.tag == "SUB" and token.word not in ("who", "which", "that")
+            ),
             default=0,
         )
         later = [n for n, node in enumerate(self.objects) if start <= node.start < self.tokens[first].start]
@@ -389,6 +394,3 @@ class GraphBuilder:
     def _guess_base(self, word: str) -> str:
         forms = self.lexicon.verbs.get(word, ())
         return forms[0][0] if forms else word
-
-
-__all__ = ["FINITE", "GraphBuilder", "PatternParser"]

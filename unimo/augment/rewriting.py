@@ -1,7 +1,7 @@
 """Hard negatives: a caption with one or two nodes of its scene graph replaced, so that it is wrong about the picture.
 
-What is drawn is never a synonym, nor anything that may be true by what the captions of the image say (PAPER 3.1, and the
-lexicon's synonyms and broader words); number, article and verb form agree.
+What is drawn is never a synonym, nor anything that may be true by what the captions of the image say (PAPER 3.1, with
+the lexicon's synonyms and broader words); number, article and verb form agree.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from unimo.augment.vocabulary import keys_of, place_of, relation_class
 Draw = Callable[[], str | None]
 REWRITE_KINDS = ("object", "attribute", "relation", "combination")
 POOL = 400  # most candidates of a node that are looked at, by falling frequency
+SAME_KIND = 5  # times as often as its frequency: a person for a person, rather than a dog
 ENOUGH = 4  # candidates of the same context, below which wider ones are looked at
-_SPATIAL = frozenset(
-    "on|in|next to|near|beside|by|under|beneath|below|over|above|behind|in front of|between|against|around|across|through|"
-    "along|off|outside|without|inside|past|at|with|on top of|into|onto|outside of|inside of|across from|towards|toward".split("|")
-)
+USUAL = 0.2  # least share of a noun's singulars that stand in a form, where it counts as usual
+_PLACES = frozenset({"outdoors", "water place", "room", "building", "furniture", "structure"})
 _LIVING = frozenset({"person", "animal"})
 
 
@@ -70,9 +69,11 @@ class Rewrite:
 class Rewriter:
     """Draws hard negatives from the vocabulary of a corpus."""
 
-    def __init__(self, tables: Mapping[str, Mapping[str, Mapping[str, int]]], lexicon: Lexicon) -> None:
-        """``tables``: as `Vocabulary.to_json` gives them."""
-        self.tables, self.lexicon = tables, lexicon
+    def __init__(
+        self, tables: Mapping[str, Mapping[str, Mapping[str, int]]], lexicon: Lexicon, min_count: int = 3
+    ) -> None:
+        """``tables``: as `Vocabulary.to_json` gives them; rarer words than ``min_count`` are not drawn."""
+        self.tables, self.lexicon, self.min_count = tables, lexicon, min_count
         self.surfaces = {key: _most_frequent(counts) for key, counts in tables["surfaces"].items()}
         self.frequencies = {key: _frequencies(counts) for key, counts in tables["surfaces"].items()}
         singulars = [f"object {form}" for form in ("bare", "one", "definite")]
@@ -81,12 +82,21 @@ class Rewriter:
         }
         joined = sum((Counter(self.frequencies.get(key, {})) for key in singulars), Counter[str]())
         self.frequencies["object definite"] = dict(sorted(joined.items(), key=lambda pair: (-pair[1], pair[0])))
+        self._drop_unusual_forms()
         self.by_kind: dict[tuple[str, str], dict[str, int]] = {}
         """(form of an object, kind) -> frequencies of those of the kind."""
         for key, counts in self.frequencies.items():
             for lemma, count in counts.items() if key.startswith("object") else ():
                 for kind in lexicon.kinds(lemma):
                     self.by_kind.setdefault((key, kind), {})[lemma] = count
+
+    def _drop_unusual_forms(self) -> None:
+        """Keep stuff out of where things are counted, and things from where stuff stands (`a water`, `on bench`)."""
+        total = self.frequencies["object definite"]
+        for form in ("object one", "object bare"):
+            for lemma, count in self.frequencies.get(form, {}).items():
+                if count < USUAL * total[lemma]:
+                    del self.surfaces[form][lemma]
 
     def rewrite(
         self, graph: SceneGraph, said: Said, captions: Iterable[str], count: int, seed: int
@@ -103,8 +113,11 @@ class Rewriter:
         rng = random.Random(seed)
         queues = self._queues(graph, said, rng)
         if not queues:
-            return [], "no objects, attributes or relations found" if not graph.nodes() else "nothing to replace them by"
-        taken = {_plain(caption) for caption in captions}
+            return (
+                [],
+                "no objects, attributes or relations found" if not graph.nodes() else "nothing to replace them by",
+            )
+        taken = {plain_text(caption) for caption in captions}
         found: list[Rewrite] = []
         order = [kind for kind in REWRITE_KINDS if kind in queues or kind == "combination"]
         misses = 0
@@ -115,7 +128,7 @@ class Rewriter:
                 order.remove(kind)
                 continue
             rewrite = self._assemble(kind, graph.text, nodes, seed)
-            plain = _plain(rewrite.apply(graph.text))
+            plain = plain_text(rewrite.apply(graph.text))
             if plain in taken:
                 misses += 1
                 continue
@@ -133,8 +146,12 @@ class Rewriter:
             *((each[0], self._for_relation(graph, *each, said)) for each in graph.relations),
         ]
         queues: dict[str, list[tuple[Node, list[str]]]] = {}
+        sure = any(
+            weights and self.lexicon.attributes.get(node.lemma) for node, weights in made if node.kind == "attribute"
+        )
         for node, weights in made:
-            if weights:
+            # an adjective of no known kind may be as true as the one it replaces: only where there is no other
+            if weights and not (sure and node.kind == "attribute" and not self.lexicon.attributes.get(node.lemma)):
                 queues.setdefault(node.kind, []).append((node, _weighted_order(weights, rng)))
         return queues
 
@@ -159,15 +176,17 @@ class Rewriter:
         node = graph.objects[number]
         key = f"object {node.form}"
         surfaces = self.surfaces.get(key, {})
-        kinds = set(self.lexicon.kinds(node.lemma))
-        if kinds & _LIVING:
-            kinds |= _LIVING
+        own = set(self.lexicon.kinds(node.lemma))
+        living = own | _LIVING if own & _LIVING else own  # a dog for a man, where dogs do what he does
+        places = [(counts, living) for counts in self._contexts(graph, number)]
+        places += [(self.by_kind.get((key, kind), {}), own) for kind in sorted(own)]
         found: dict[str, int] = {}
-        wider = [self.by_kind.get((key, kind), {}) for kind in sorted(kinds)] or [self.frequencies.get(key, {})]
-        for counts in [*self._contexts(graph, number), *wider]:
+        for counts, kinds in places:
             for lemma, count in counts.items():
-                fits = not kinds or bool(kinds & set(self.lexicon.kinds(lemma)))
-                if fits and lemma in surfaces and count > 1 and not said.may_be_object(lemma):
+                theirs = set(self.lexicon.kinds(lemma))
+                fits = not kinds or bool(kinds & theirs)
+                if fits and lemma in surfaces and count >= self.min_count and not said.may_be_object(lemma):
+                    count *= SAME_KIND if own & theirs else 1
                     found[surfaces[lemma]] = found.get(surfaces[lemma], 0) + count
                     if len(found) >= POOL:
                         break
@@ -191,7 +210,7 @@ class Rewriter:
             for lemma, count in self.tables["attributes_of"].get(key, {}).items():
                 known = set(self.lexicon.attributes.get(lemma, ()))
                 same_kind = bool(kinds & known) if kinds else not known
-                if same_kind and lemma in surfaces and count > 1 and not said.may_be_attribute(lemma):
+                if same_kind and lemma in surfaces and count >= self.min_count and not said.may_be_attribute(lemma):
                     found[lemma] = found.get(lemma, 0) + count
             if len(found) >= ENOUGH:
                 break
@@ -200,17 +219,25 @@ class Rewriter:
     def _for_relation(
         self, graph: SceneGraph, node: Node, subject: int | None, target: int | None, said: Said
     ) -> dict[str, int]:
-        wanted = relation_class(graph, node, target)
-        if wanted is None or (wanted == "at" and node.lemma not in _SPATIAL):
+        wanted = relation_class(graph, node, target, self.lexicon)
+        if wanted is None or (wanted == "at" and node.lemma not in self.lexicon.words["spatial"]):
             return {}
+        kinds = self.lexicon.kinds(graph.objects[target].lemma) if target is not None else ()
+        if node.lemma == "at" and not _PLACES & set(kinds):
+            return {}  # it belongs to a verb further in front: "looking out the window at a man"
         classes = {wanted}
-        if wanted == "at" and subject is not None and self._follows_subject(graph, node, subject):
+        worn = "clothing" in kinds
+        if wanted == "at" and subject is not None and not worn and self._follows_subject(graph, node, subject):
             classes.add("to")
         found: dict[str, int] = {}
         for counts in self._relation_contexts(graph, subject, target, wanted):
             for name, count in counts.items():
                 kind, verb, preposition = name.split("|")
-                if count > 1 and kind in classes and self._may_relate(verb, preposition, graph, target, said):
+                if (
+                    count >= self.min_count
+                    and kind in classes
+                    and self._may_relate(verb, preposition, graph, target, said)
+                ):
                     form = self._relation_text(verb, preposition, "VBG" if node.form == "IN" else node.form)
                     found[form] = found.get(form, 0) + count
             if len(found) >= ENOUGH:
@@ -235,8 +262,8 @@ class Rewriter:
     def _may_relate(self, verb: str, preposition: str, graph: SceneGraph, target: int | None, said: Said) -> bool:
         if not verb:
             object_lemma = graph.objects[target].lemma if target is not None else ""
-            return preposition in _SPATIAL and not said.may_be_at(preposition, object_lemma)
-        return not said.may_do(verb)
+            return preposition in self.lexicon.words["spatial"] and not said.may_be_at(preposition, object_lemma)
+        return verb not in self.lexicon.words["unfit"] and not said.may_do(verb)
 
     @staticmethod
     def _relation_text(verb: str, preposition: str, form: str) -> str:
@@ -317,6 +344,6 @@ def _article_edit(text: str, start: int, new: str) -> Edit | None:
     return Edit(len(before) - len(word), len(before), word, wanted)
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """A text as duplicates are told: case, spaces and the last stop do not count."""
     return " ".join(text.lower().split()).rstrip(" .!?")

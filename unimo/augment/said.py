@@ -32,7 +32,6 @@ class Said:
             if word in lexicon.persons:
                 self.true |= _agreeing_persons(lexicon.persons[word], lexicon)
         self.any_person = any(word in lexicon.persons for word in self.words)
-        self.has_role = any(lexicon.persons.get(word, ("", ""))[1] == "role" for word in self.words)
 
     def _read(self, graph: SceneGraph) -> None:
         for word, _, _ in tokenize(graph.text):
@@ -55,8 +54,8 @@ class Said:
         person = self.lexicon.person(lemma)
         if person is None or not self.any_person:
             return False
-        # whoever is said to be there may do anything that is not said; an occupation beside another one is wrong
-        return person[1] == "role" and not self.has_role
+        # an occupation that no caption speaks of, of whoever is there: its verb or noun would begin alike
+        return person[1] == "role" and any(word[:4] == lemma[:4] for word in self.words)
 
     def may_be_attribute(self, lemma: str) -> bool:
         """Whether something in the picture may be so: the word, or the last of a compound, is said of anything."""
@@ -95,4 +94,3 @@ def _agreeing_persons(person: tuple[str, str], lexicon: Lexicon) -> frozenset[st
         and ("any" in (sex, other_sex) or sex == other_sex)
         and ("any" in (age, other_age) or age == other_age or "child" in (age, other_age))
     )
-

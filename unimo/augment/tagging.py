@@ -1,7 +1,7 @@
 """Words of a caption with Penn tags: textblob's pattern tagger, corrected by our lexicon and by the neighbours.
 
-The tagger looks words up (94,000 of them) and mends little by context: `stands` is always a verb, `jumps` always a noun,
-`moped` a participle. Captions are simple enough for rules about the word before and the word after.
+The tagger looks words up (94,000 of them) and mends little by context: `stands` is always a verb, `jumps` always a
+noun, `moped` a participle. Captions are simple enough for rules about the word before and the word after.
 """
 
 from __future__ import annotations
@@ -16,18 +16,6 @@ from unimo.augment.lexicon import Lexicon
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-&/.'\u2019][^\W_]+)*|[^\w\s]|_+")
 _CLITIC = re.compile(r"(?<=\w)(?:n['\u2019]t|['\u2019](?:s|m|d|re|ve|ll))$", re.IGNORECASE)
-_CLOSED: dict[str, frozenset[str]] = {
-    "BE": frozenset("is are was were be been being am 're 'm isn aren".split()),
-    "MD": frozenset("can could will would may might must should shall 'll 'd cannot".split()),
-    "DT": frozenset("a an the this these those some any every each no another all both other its their his her".split()),
-    "PRP$": frozenset("my your our whose".split()),
-    "PRP": frozenset("it he she they them him we us you i himself herself itself themselves one someone".split()),
-    "CC": frozenset(["and", "or", "&", "but", "nor", ",", "/"]),
-    "SUB": frozenset("while who which whom as because when where if since whilst until though although so than".split()),
-    "EX": frozenset(["there"]),
-    "TO": frozenset(["to"]),
-}
-_CLOSED_TAGS = {word: tag for tag, words in _CLOSED.items() for word in words}
 NOUNS = frozenset({"NN", "NNS"})
 _BEFORE_NOUN = frozenset({"DT", "PRP$", "JJ", "CD", "POS"})
 _AFTER_VERB = frozenset({"DT", "PRP$", "IN", "TO", "CD", "RB", "PRP", "CC", "SUB", "", "VBG", "."})
@@ -124,8 +112,8 @@ class _Corrector:
         word = self._word(index)
         if not word:
             return ""
-        if word in _CLOSED_TAGS:
-            return _CLOSED_TAGS[word]
+        if word in self.lexicon.closed:
+            return self.lexicon.closed[word]
         if word.isdigit() or word in self.lexicon.words["number"]:
             return "CD"
         if (word,) in self.lexicon.prepositions:
@@ -175,8 +163,8 @@ class _Corrector:
             return "PRP"
         if word == "others":
             return "PRP"
-        if word in _CLOSED_TAGS:
-            return _CLOSED_TAGS[word]
+        if word in self.lexicon.closed:
+            return self.lexicon.closed[word]
         if word.isdigit() or word in self.lexicon.words["number"]:
             return "CD"
         if word == "next":
@@ -235,10 +223,9 @@ class _Corrector:
         before, following = self._before(), self._ahead(index + 1)
         if self.lexicon.is_noun(word) and (before in _BEFORE_NOUN or before == "IN") and not self._nounish(index + 1):
             return "NN"
-        if word in self.lexicon.words["compound"] and before in NOUNS and self._nounish(index + 1):
-            if following not in ("IN", "DT", "PRP$") and self._before(2) in (*_BEFORE_NOUN, "IN", ""):
-                self.tags[-1] = "JJ"  # a snow covered bridge
-                return "JJ"
+        if self._ends_compound(index, word):
+            self.tags[-1] = "JJ"  # a snow covered bridge
+            return "JJ"
         at_noun = before in _BEFORE_NOUN or before in ("", "IN", "CC", "VBG", "VBZ", "VB", "TO", "RB")
         if at_noun and self._nounish(index + 1) and self._adjacent_noun(index):
             return "JJ"
@@ -249,6 +236,11 @@ class _Corrector:
         if before == "DT" and not forms:
             return "JJ" if following in ("JJ", "VBN", "CC") else "NN"
         return "VBN"
+
+    def _ends_compound(self, index: int, word: str) -> bool:
+        opens = self._before() in NOUNS and self._before(2) in (*_BEFORE_NOUN, "IN", "")
+        goes_on = self._ahead(index + 1) not in ("IN", "DT", "PRP$") and self._nounish(index + 1)
+        return word in self.lexicon.words["compound"] and opens and goes_on
 
     def _adjacent_noun(self, index: int) -> bool:
         """Whether the word after is no preposition or article, so that a participle belongs to the noun to come."""
@@ -306,4 +298,4 @@ class _Corrector:
         return "RB" if raw.startswith("RB") else "NN"
 
     def _is_plural(self, word: str) -> bool:
-        return word not in self.lexicon.nouns and self.lexicon.noun_of(word) != word or word in ("people", "men", "women")
+        return self.lexicon.noun_of(word) != word

@@ -17,8 +17,6 @@ from unimo.augment.lexicon import Lexicon
 
 Table = dict[str, Counter[str]]
 TABLES = ("surfaces", "objects_after", "objects_before", "attributes_of", "relations_to", "relations_of")
-# words that may follow a verb without an object; before anything else a verb had better not be replaced by another
-_FOLLOWERS = frozenset("and or while as with in on at near by under behind beside next outside inside for , . ;".split())
 
 
 @dataclass
@@ -64,7 +62,7 @@ class Vocabulary:
             self._count("objects_before", node.lemma, graph.objects[subject].lemma)
         if node.verb and node.verb not in {base for base, _ in lexicon.verbs.get(node.verb, ())}:
             return  # a word that is only guessed to be a verb is not inflected
-        kind = relation_class(graph, node, target)
+        kind = relation_class(graph, node, target, lexicon)
         if kind is None:
             return
         name = f"{kind}|{node.verb}|{node.preposition}"
@@ -107,8 +105,8 @@ def place_of(graph: SceneGraph, node: Node, subject: int | None) -> str:
     return node.lemma
 
 
-def relation_class(graph: SceneGraph, node: Node, target: int | None) -> str | None:
-    """`at` (a preposition), `to` (a verb with an object), `alone` (without), `passive`; None for what is not replaced."""
+def relation_class(graph: SceneGraph, node: Node, target: int | None, lexicon: Lexicon) -> str | None:
+    """`at` (a preposition), `to` (a verb with an object), `alone` (without), `passive`; None for what is kept."""
     if node.form == "IN":
         return "at" if target is not None and node.lemma != "of" else None
     if node.form == "passive":
@@ -116,7 +114,8 @@ def relation_class(graph: SceneGraph, node: Node, target: int | None) -> str | N
     if target is not None:
         return "to"
     following = graph.text[node.end :].split(maxsplit=1)
-    return "alone" if not following or following[0].rstrip(".,;!").lower() in _FOLLOWERS | {""} else None
+    word = following[0].rstrip(".,;!").lower() if following else ""
+    return "alone" if not word or word in lexicon.words["follower"] else None
 
 
 def count_corpus(graphs: Iterable[SceneGraph], lexicon: Lexicon) -> Vocabulary:

@@ -25,6 +25,9 @@ class Lexicon:
     words: Mapping[str, frozenset[str]]
     """Part in a sentence (see words.txt) -> words."""
 
+    closed: Mapping[str, str]
+    """Word of a closed class -> its tag (`tag DT` of words.txt)."""
+
     prepositions: Mapping[tuple[str, ...], tuple[int, ...]]
     """Words of a preposition or combination -> numbers of the groups of one meaning that hold it."""
 
@@ -64,8 +67,8 @@ class Lexicon:
         first, second = self.person(one), self.person(other)
         if first is None or second is None:
             return False
-        if "role" in (first[1], second[1]):
-            return first[1] != second[1]
+        if first[1] == second[1] == "role":
+            return False
         return _agree(first[0], second[0]) and _may_be_one_age(first[1], second[1])
 
     def person(self, name: str) -> tuple[str, str] | None:
@@ -92,19 +95,20 @@ def load_lexicon(vocabulary: str = "") -> Lexicon:
         words[name] = words.get(name, frozenset()) | frozenset(members)
     names = _read_vocabulary(vocabulary) if vocabulary else {"objects": [], "attributes": [], "relations": []}
     alike: dict[str, set[str]] = {}
-    for group in [*_plain("synonyms.txt"), *names["objects"], *names["attributes"]]:
-        for word in group:
-            alike.setdefault(word, set()).update(set(group) - {word})
+    for synonyms in [*_plain("synonyms.txt"), *names["objects"], *names["attributes"]]:
+        for word in synonyms:
+            alike.setdefault(word, set()).update(set(synonyms) - {word})
     for broad, narrow in _named("broader.txt"):
         for word in narrow:
             alike.setdefault(word, set()).add(broad)
             alike.setdefault(broad, set()).add(word)
     prepositions = _prepositions(names["relations"])
     longest: dict[str, int] = {}
-    for name in prepositions:
-        longest[name[0]] = max(longest.get(name[0], 0), len(name) + (len(name) > 1))
+    for parts in prepositions:
+        longest[parts[0]] = max(longest.get(parts[0], 0), len(parts) + (len(parts) > 1))
     return Lexicon(
         words=words,
+        closed={",": "CC", **{word: name[4:] for name in words if name.startswith("tag ") for word in words[name]}},
         prepositions=prepositions,
         longest_preposition=longest,
         verbs=_verbs(),
@@ -131,7 +135,7 @@ def _kinds(file: str) -> dict[str, tuple[str, ...]]:
     return kinds
 
 
-def _prepositions(relations: Groups | list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, ...]]:
+def _prepositions(relations: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, ...]]:
     """Ours, and those names of Visual Genome's relations that consist of our words alone (`on side of`)."""
     found: dict[tuple[str, ...], tuple[int, ...]] = {}
     groups = _plain("prepositions.txt")
@@ -141,7 +145,7 @@ def _prepositions(relations: Groups | list[tuple[str, ...]]) -> dict[tuple[str, 
     known = {word for name in found for word in name}
     for group in relations:
         for name in group:
-            parts = tuple(str(name).split())
+            parts = tuple(name.split())
             if len(parts) > 1 and set(parts) <= known - {"a", "the"} and parts not in found and parts[0] in known:
                 found[parts] = found.get(parts[:1], ())
     return found
@@ -160,7 +164,9 @@ def _read_vocabulary(folder: str) -> dict[str, list[tuple[str, ...]]]:
     for part in ("objects", "attributes", "relations"):
         path = Path(folder) / f"{part}.txt"
         if not path.is_file():
-            raise InputError.at(path, "no such file; a vocabulary folder has objects.txt, attributes.txt, relations.txt")
+            raise InputError.at(
+                path, "no such file; a vocabulary folder has objects.txt, attributes.txt, relations.txt"
+            )
         names[part] = [tuple(_split(line.lower())) for _, line in read_lines(path) if line.strip()]
     return names
 
@@ -195,5 +201,5 @@ def _agree(one: str, other: str) -> bool:
 
 
 def _may_be_one_age(one: str, other: str) -> bool:
-    """A `girl` of one caption is the `woman` of another; a `toddler` is no adult's name."""
-    return True if "any" in (one, other) else one == other or "child" in (one, other)
+    """A `girl` of one caption is the `woman` of another, and either may have an occupation."""
+    return one == other or bool({"any", "child", "role"} & {one, other})
