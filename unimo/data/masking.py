@@ -109,9 +109,17 @@ def choose_spans(unit_starts: Array, maskable: Array, settings: SpanMasking, rng
 class SceneNode(Protocol):
     """A node of a caption's scene graph: its kind (object, attribute, relation) and the characters that say it."""
 
-    kind: str
-    start: int
-    end: int
+    @property
+    def kind(self) -> str:
+        """object, attribute or relation."""
+
+    @property
+    def start(self) -> int:
+        """Its first character."""
+
+    @property
+    def end(self) -> int:
+        """The character after its last."""
 
 
 def choose_node(

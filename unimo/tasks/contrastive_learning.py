@@ -85,11 +85,25 @@ class ContrastiveOptions:
 class CaptionCandidates(Protocol):
     """What the corpus job found for one caption of one image."""
 
-    positives: Sequence[str]
-    rewrites: Sequence[str]
-    similar: Sequence[str]
-    image_ids: Sequence[str]
-    texts: Sequence[str]
+    @property
+    def positives(self) -> Sequence[str]:
+        """Texts that say the same."""
+
+    @property
+    def rewrites(self) -> Sequence[str]:
+        """Texts with an object, attribute or relation replaced."""
+
+    @property
+    def similar(self) -> Sequence[str]:
+        """Captions of other images."""
+
+    @property
+    def image_ids(self) -> Sequence[str]:
+        """Retrieved images."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """Retrieved texts."""
 
 
 class CandidateSource(Protocol):

@@ -23,7 +23,7 @@ from unimo.data.formats.captions import read_captions, read_images
 from unimo.data.formats.texts import read_texts
 from unimo.data.generation_examples import generation_example, hide_history
 from unimo.data.masking import Fragments, SceneNode, SpanMasking, choose_node
-from unimo.data.records import Record
+from unimo.data.records import CaptionRecord, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel, gather_rows
@@ -257,7 +257,7 @@ class Pretraining(Task):
     def _pairs(self) -> TrainingStream:
         records = [record for path in self.options.pairs for record in read_caption_records(self.context, path)]
         images = self.context.require_images()
-        sampler = CandidateSampler(self.context, self.options.contrastive, records, self._source())
+        sampler = CandidateSampler(self.context, self.options.contrastive, records, self._source(records))
         pairs = [(record, caption) for record in records for caption in record.captions]
         token_ids = self._encode([caption for _, caption in pairs])
         num_regions = dict(
@@ -295,13 +295,15 @@ class Pretraining(Task):
             "pairs", lengths, make_batch, share, sizes=sizes, make_joint=make_joint, joint_size=joint_size
         )
 
-    def _source(self) -> CandidateSource | None:
+    def _source(self, records: Sequence[CaptionRecord]) -> CandidateSource | None:
         """What the corpus job wrote."""
         if not self.options.contrastive.augmented:
             if self.options.scenegraph_mask_ratio:
                 raise InputError("options.scenegraph_mask_ratio: needs options.contrastive.augmented")
             return None
-        raise InputError("options.contrastive.augmented: not readable yet")
+        from unimo.tasks.augmented import AugmentedSource
+
+        return AugmentedSource(self.options.contrastive.augmented, records)
 
     def _language_example(
         self,

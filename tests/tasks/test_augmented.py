@@ -1,0 +1,66 @@
+"""From captions through the corpus job into pre-training: rewritten captions, retrieved images and texts, nodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import SmallWorld
+from tests.tasks.jobs import job, write_job
+from unimo.cli import main
+from unimo.data.formats.captions import read_captions
+from unimo.errors import InputError
+from unimo.tasks.augmented import AugmentedSource
+
+
+@pytest.fixture(scope="module")
+def augmented(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("augmented")
+    values = {
+        "pairs": {"files": [str(small_world.world / "captions_train.jsonl")]},
+        "texts": [str(small_world.world / "texts_train.jsonl")],
+        "images": str(small_world.world / "images_train.jsonl"),
+        "regions": str(small_world.regions),
+        "output": str(folder / "corpus"),
+        "rewriting": {"num_nodes": 12, "num_sentences": 5},
+        "retrieval": {"num_images": 4, "num_texts": 4},
+    }
+    config = folder / "augment.yaml"
+    config.write_text(yaml.safe_dump(values))
+    assert main(["augment", "--config", str(config), "--num_workers", "1"]) == 0
+    return folder / "corpus"
+
+
+def test_candidates_and_nodes_of_a_caption(small_world: SmallWorld, augmented: Path) -> None:
+    records = read_captions(small_world.world / "captions_train.jsonl")
+    source = AugmentedSource(augmented, records)
+    kinds = set()
+    for record in records[:20]:
+        for caption in record.captions:
+            found = source.candidates(record.image_id, caption)
+            assert not set(found.rewrites) & set(record.captions)
+            assert set(found.positives) <= set(record.captions) - {caption}
+            assert len(found.image_ids) <= 4 and len(found.texts) <= 4
+            for node in source.nodes(record.image_id, caption):
+                kinds.add(node.kind)
+                assert caption[node.start : node.end].strip()
+    assert kinds == {"object", "attribute", "relation"}
+
+
+def test_pretraining_contrasts_what_the_job_wrote(small_world: SmallWorld, augmented: Path, tmp_path: Path) -> None:
+    values = job(small_world, "pretraining", tmp_path / "run")
+    values["options"]["contrastive"] = {"num_pairs": 3, "augmented": str(augmented)}
+    values["options"] |= {"scenegraph_mask_ratio": 0.5, "shares": {"images": 0, "texts": 0, "pairs": 1}}
+    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values))]) == 0
+    events = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [event["loss.contrastive"] for event in events if "loss.contrastive" in event]
+    assert losses and all(0 < loss < 10 for loss in losses)
+
+
+def test_a_corpus_of_other_pairs_is_refused(small_world: SmallWorld, augmented: Path) -> None:
+    records = read_captions(small_world.world / "retrieval_test.jsonl")
+    with pytest.raises(InputError, match="made from other pairs: 12 images"):
+        AugmentedSource(augmented, records)

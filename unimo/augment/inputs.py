@@ -1,0 +1,119 @@
+"""What the corpus job reads: pairs, free texts, unpaired images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from unimo.augment.options import AugmentConfig, PairFiles
+from unimo.data.formats.captions import read_captions, read_images
+from unimo.data.records import CaptionRecord
+from unimo.errors import InputError
+from unimo.files import read_lines, suffix_of
+
+HASHED_BYTES = 64 << 20  # of each input file go into its fingerprint, with the length
+
+
+def read_pairs(pairs: PairFiles) -> list[CaptionRecord]:
+    """All images with their captions, blank captions left out; images without any are left out too.
+
+    Raises:
+        InputError: files of one caption a line differ in length, or an image id stands in two records.
+    """
+    if pairs.images:
+        records = _read_line_files(pairs)
+    else:
+        records = [record for path in pairs.files for record in read_captions(path)]
+    records = [
+        CaptionRecord(each.record_id, each.image_id, tuple(filter(str.strip, each.captions)), each.also_true)
+        for each in records
+        if any(caption.strip() for caption in each.captions)
+    ]
+    seen: set[str] = set()
+    for record in records:
+        if record.image_id in seen:
+            raise InputError(f"{record.record_id}: image {record.image_id!r} stands in an earlier record already")
+        seen.add(record.image_id)
+    if not records:
+        raise InputError(f"pairs: no captions in {', '.join(pairs.files)}")
+    return records
+
+
+def _read_line_files(pairs: PairFiles) -> list[CaptionRecord]:
+    """Parallel files, one caption a line, and the file of the images' names."""
+    names = [line.strip() for _, line in read_lines(pairs.images)]
+    columns: list[list[str]] = []
+    for path in pairs.files:
+        columns.append([line.strip() for _, line in read_lines(path)])
+        if len(columns[-1]) != len(names):
+            raise InputError.at(path, f"{len(columns[-1])} lines, {pairs.images} has {len(names)}")
+    source = Path(pairs.images).name
+    return [
+        CaptionRecord(f"{source}:{number + 1}", pairs.image_prefix + Path(name).stem, tuple(c[number] for c in columns))
+        for number, name in enumerate(names)
+    ]
+
+
+def iterate_texts(paths: Sequence[str]) -> Iterator[str]:
+    """The free texts, one at a time: `read_texts` of `data.records` would hold them all.
+
+    Raises:
+        InputError: a line of a `.jsonl` file has no text.
+    """
+    for path in paths:
+        as_json = suffix_of(path) == ".jsonl"
+        for number, line in read_lines(path):
+            text = _json_text(path, number, line) if as_json else line
+            if text.strip():
+                yield " ".join(text.split())
+
+
+def _json_text(path: str, number: int, line: str) -> str:
+    try:
+        text = json.loads(line)["text"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError.at(path, "expected a JSON object with a field 'text'", number) from error
+    if not isinstance(text, str):
+        raise InputError.at(path, f"text: expected a string, found {type(text).__name__}", number)
+    return text
+
+
+def free_images(config: AugmentConfig, paired: set[str]) -> list[str]:
+    """Ids of the unpaired images, sorted; those of the pairs are not among them."""
+    from unimo.regions.store import RegionStore
+
+    with RegionStore(config.image_regions or config.regions) as store:
+        ids = [record.image_id for record in read_images(config.images)] if config.images else store.ids()
+        absent = [image_id for image_id in ids if image_id not in store]
+        if absent:
+            raise InputError.at(store.path, f"no regions of {len(absent)} unpaired images, {absent[0]!r} first")
+    return sorted(set(ids) - paired)
+
+
+def input_files(config: AugmentConfig) -> list[Path]:
+    """Every file that the corpus depends on."""
+    given = [*config.pairs.files, config.pairs.images, *config.texts, config.images, config.positives.paraphrases]
+    files = [Path(name) for name in given if name]
+    for store in {config.regions, config.image_regions} - {""}:
+        files.append(Path(store) / "meta.json")
+    for folder in {config.positives.translate_to, config.positives.translate_back} - {""}:
+        files.append(Path(folder) / "model.bin")
+    if config.parser.vocabulary:
+        files += [Path(config.parser.vocabulary) / f"{name}.txt" for name in ("objects", "attributes", "relations")]
+    return files
+
+
+def fingerprint_file(path: Path) -> str:
+    """Hash of a file's length and its beginning.
+
+    Raises:
+        InputError: no such file.
+    """
+    if not path.is_file():
+        raise InputError.at(path, "no such file")
+    digest = hashlib.blake2b(str(path.stat().st_size).encode(), digest_size=16)
+    with open(path, "rb") as stream:
+        digest.update(stream.read(HASHED_BYTES))
+    return digest.hexdigest()

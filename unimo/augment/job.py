@@ -1,0 +1,248 @@
+"""The corpus job: pairs, texts and images in, a sharded corpus for contrastive learning out.
+
+`<output>/job.json` says from the start what is made, so that an interrupted job goes on with the shards that are
+missing and never mixes two configurations. Shards depend on the configuration and the inputs alone: the same
+bytes come out whatever the number of processes, on one machine or a cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unimo.augment.executors import ShardFunction, run_shards
+from unimo.augment.inputs import fingerprint_file, free_images, input_files, iterate_texts, read_pairs
+from unimo.augment.options import AugmentConfig
+from unimo.augment.positives import make_providers
+from unimo.augment.shards import CONFIG_NAME, augment_shard, count_shard
+from unimo.augment.similarity import BLOCK_ROWS, save_block
+from unimo.augment.spacy_parsing import make_parser
+from unimo.augment.tables import TextTable, write_table
+from unimo.augment.vectors import TextVectors, image_vectors
+from unimo.augment.vocabulary import Vocabulary
+from unimo.config import dump_config, to_plain
+from unimo.data.records import CaptionRecord
+from unimo.errors import InputError
+from unimo.files import atomic_write, read_json, write_json
+from unimo.regions.store import RegionStore
+from unimo.runtime.progress import progress_bar
+
+FORMAT_VERSION = 1
+RARE = 2  # a pair of words that a large corpus holds less often is not kept in the vocabulary
+LARGE = 20000  # captions
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job made."""
+
+    num_shards: int
+    num_new: int
+    """Shards written by this run; the others were there."""
+
+    statistics: dict[str, int]
+
+
+def augment(
+    config: AugmentConfig, num_workers: int = 1, scheduler: str = "", overwrite: bool = False, quiet: bool = False
+) -> JobResult:
+    """Make the corpus, or go on with it.
+
+    Args:
+        config: the job.
+        num_workers: processes on this machine.
+        scheduler: address of a Dask scheduler whose workers do the work instead; they must see the same files.
+        overwrite: throw away a corpus of another configuration.
+        quiet: no progress bar.
+
+    Raises:
+        InputError: a file is missing or wrong, or another corpus lies in the output folder.
+    """
+    folder = Path(config.output).resolve()
+    identity = _identity(config)
+    _claim(folder, config, identity, overwrite)
+    if (folder / "index.json").is_file():
+        index = read_json(folder / "index.json")
+        return JobResult(len(index["shards"]), 0, index["statistics"])
+    num_shards = _prepare(folder, config)
+    _run("count", count_shard, folder, _missing(folder, "counts", num_shards), num_workers, scheduler, quiet)
+    _gather_counts(folder, num_shards)
+    todo = _missing(folder, "shard", num_shards)
+    _run("shard", augment_shard, folder, todo, num_workers, scheduler, quiet)
+    statistics = _finish(folder, config, identity, num_shards)
+    return JobResult(num_shards, len(todo), statistics)
+
+
+def _identity(config: AugmentConfig) -> dict[str, Any]:
+    """What a corpus depends on: a change of any of it makes another corpus."""
+    values = to_plain(config)
+    del values["output"]
+    files = {str(path): fingerprint_file(path) for path in input_files(config)}
+    parser = make_parser(config.parser).name
+    whole = {"format_version": FORMAT_VERSION, "config": values, "inputs": files, "parser": parser}
+    digest = hashlib.blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return {**whole, "fingerprint": digest}
+
+
+def _claim(folder: Path, config: AugmentConfig, identity: dict[str, Any], overwrite: bool) -> None:
+    """Make the output folder this job's own, or see that it is already."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError.at(folder, "is not a folder")
+    known = folder / "job.json"
+    if known.is_file():
+        other = read_json(known)
+        if other["fingerprint"] == identity["fingerprint"]:
+            return
+        if not overwrite:
+            changed = _first_difference(other, identity)
+            raise InputError.at(folder, f"holds a corpus of another {changed}; give --overwrite to replace it")
+        shutil.rmtree(folder)
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise InputError.at(folder, "is not empty, and holds no corpus")
+    make_providers(config.positives)  # a missing model is noticed now, not in a worker
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / CONFIG_NAME) as stream:
+        stream.write(dump_config({"": config}))
+    write_json(known, identity)
+
+
+def _first_difference(one: Any, other: Any, key: str = "") -> str:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted(one.keys() | other.keys() - {"fingerprint"}):
+            if one.get(name) != other.get(name) and name != "fingerprint":
+                return _first_difference(one.get(name), other.get(name), f"{key}.{name}" if key else name)
+    return key
+
+
+# -- before the shards
+
+
+def _prepare(folder: Path, config: AugmentConfig) -> int:
+    """Write what the passes read, once; returns the number of shards."""
+    work, marker = folder / "work", folder / "work" / "prepared.json"
+    if marker.is_file():
+        return int(read_json(marker)["shards"])
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    records = read_pairs(config.pairs)
+    num_shards = _write_records(work, records, config.records_per_shard)
+    write_table(folder / "captions", (caption for record in records for caption in record.captions))
+    write_table(folder / "image_ids", (record.image_id for record in records))
+    paired = {record.image_id for record in records}
+    del records
+    vectors = TextVectors(work / "vectors")
+    vectors.count("captions", TextTable(folder / "captions"))
+    if config.texts:
+        write_table(folder / "texts", iterate_texts(config.texts))
+        vectors.count("texts", TextTable(folder / "texts"))
+    vectors.weigh(["captions", "texts"] if config.texts else ["captions"])
+    if config.regions and config.retrieval.num_images:
+        _write_images(folder, config, paired)
+    write_json(marker, {"shards": num_shards})
+    return num_shards
+
+
+def _write_records(work: Path, records: Sequence[CaptionRecord], per_shard: int) -> int:
+    """The records of each shard, and where each record's captions begin."""
+    numbers = {record.image_id: number for number, record in enumerate(records)}
+    related: list[set[int]] = [set() for _ in records]
+    for number, record in enumerate(records):
+        for image_id in record.also_true:
+            if image_id in numbers:
+                # a caption that is true of another image is no negative for it, nor are that image's for this one
+                related[number].add(numbers[image_id])
+                related[numbers[image_id]].add(number)
+    starts = np.cumsum([0, *(len(record.captions) for record in records)])
+    with atomic_write(work / "starts.npy", "wb") as stream:
+        np.save(stream, starts.astype(np.int64))
+    num_shards = -(-len(records) // per_shard)
+    for shard in range(num_shards):
+        with atomic_write(work / f"records-{shard:05d}.jsonl") as stream:
+            for number in range(shard * per_shard, min((shard + 1) * per_shard, len(records))):
+                record = records[number]
+                fields = {"record_id": record.record_id, "image_id": record.image_id, "captions": record.captions}
+                stream.write(json.dumps({**fields, "also_true": sorted(related[number])}, ensure_ascii=False) + "\n")
+    return num_shards
+
+
+def _write_images(folder: Path, config: AugmentConfig, paired: set[str]) -> None:
+    ids = free_images(config, paired)
+    write_table(folder / "images", ids)
+    with RegionStore(config.image_regions or config.regions) as store, RegionStore(config.regions) as own:
+        if store.spec != own.spec:
+            raise InputError(f"image_regions: {store.path} holds other features than {own.path}")
+        for number, first in enumerate(range(0, len(ids), BLOCK_ROWS)):
+            features, classes = image_vectors(store[image_id] for image_id in ids[first : first + BLOCK_ROWS])
+            save_block(folder / "work" / "vectors" / "features", number, features)
+            save_block(folder / "work" / "vectors" / "classes", number, classes)
+
+
+# -- the passes
+
+
+def _missing(folder: Path, what: str, num_shards: int) -> list[int]:
+    return [shard for shard in range(num_shards) if not (folder / "work" / f"{what}-{shard:05d}.json").is_file()]
+
+
+def _run(
+    unit: str,
+    function: ShardFunction,
+    folder: Path,
+    todo: Sequence[int],
+    num_workers: int,
+    scheduler: str,
+    quiet: bool,
+) -> None:
+    if not todo:
+        return
+    with progress_bar(unit, total=len(todo), disable=quiet) as bar:
+        for _ in run_shards(function, str(folder), todo, num_workers, scheduler):
+            bar.update()
+
+
+def _gather_counts(folder: Path, num_shards: int) -> None:
+    """One vocabulary of all shards, and one table of what the captions speak of."""
+    work = folder / "work"
+    if (work / "vocabulary.json").is_file():
+        return
+    vocabulary = Vocabulary()
+
+    def contents() -> Iterator[str]:
+        for shard in range(num_shards):
+            found = read_json(work / f"counts-{shard:05d}.json")
+            vocabulary.merge(found["tables"])
+            yield from found["contents"]
+
+    num_captions = write_table(work / "contents", contents())
+    write_json(work / "vocabulary.json", vocabulary.to_json(RARE if num_captions >= LARGE else 1))
+
+
+def _finish(folder: Path, config: AugmentConfig, identity: dict[str, Any], num_shards: int) -> dict[str, int]:
+    """Write where every record lies, the counts and the index, and drop what only the job needed."""
+    shards, places, statistics = [], [], Counter[str]()
+    starts = np.load(folder / "work" / "starts.npy")
+    for shard in range(num_shards):
+        found = read_json(folder / "work" / f"shard-{shard:05d}.json")
+        places += [(shard, offset) for offset in found.pop("offsets")]
+        statistics.update(found.pop("statistics"))
+        shards.append(found)
+    with atomic_write(folder / "records.npy", "wb") as stream:
+        last = (num_shards, 0)
+        rows = [(*place, first) for place, first in zip([*places, last], starts.tolist(), strict=True)]
+        np.save(stream, np.asarray(rows, np.int64))
+    counted = dict(sorted(statistics.items()))
+    write_json(folder / "stats.json", counted)
+    about = {key: identity[key] for key in ("format_version", "fingerprint", "config", "parser")}
+    totals = {"records": len(places), "captions": int(starts[-1])}
+    index = {**about, "seed": config.seed, "counts": totals, "shards": shards, "statistics": counted}
+    write_json(folder / "index.json", index)
+    shutil.rmtree(folder / "work")
+    return counted

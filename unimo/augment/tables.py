@@ -1,0 +1,59 @@
+"""Texts by number, from a file that is mapped into memory: nothing is read but what is asked for."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unimo.errors import InputError
+from unimo.files import atomic_write
+
+
+class TextTable(Sequence[str]):
+    """`<path>.txt` holds the texts one after the other, `<path>.npy` where each begins (int64, one more than texts)."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a table.
+
+        Raises:
+            InputError: a file is missing, or the two do not belong together.
+        """
+        self.path = Path(path)
+        texts = self.path.with_suffix(".txt")
+        if not texts.is_file() or not self.path.with_suffix(".npy").is_file():
+            raise InputError.at(texts, "no such table")
+        self.offsets = np.load(self.path.with_suffix(".npy"), mmap_mode="r")
+        if int(self.offsets[-1]) != texts.stat().st_size:
+            raise InputError.at(texts, f"{texts.stat().st_size} bytes, expected {int(self.offsets[-1])}: damaged")
+        self._stream = open(texts, "rb")  # noqa: SIM115 - open as long as the table
+        self._map = mmap.mmap(self._stream.fileno(), 0, access=mmap.ACCESS_READ) if self.offsets[-1] else b""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int | slice) -> str:  # type: ignore[override]
+        assert not isinstance(number, slice)
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return bytes(self._map[int(self.offsets[number]) : int(self.offsets[number + 1])]).decode("utf-8")
+
+    def __reduce__(self) -> tuple[type[TextTable], tuple[Path]]:
+        return TextTable, (self.path,)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_stream"):
+            self._stream.close()
+
+
+def write_table(path: str | Path, texts: Iterable[str]) -> int:
+    """Write a table; returns the number of texts."""
+    offsets = [0]
+    with atomic_write(Path(path).with_suffix(".txt"), "wb") as stream:
+        for text in texts:
+            offsets.append(offsets[-1] + stream.write(text.encode("utf-8")))
+    with atomic_write(Path(path).with_suffix(".npy"), "wb") as stream:
+        np.save(stream, np.asarray(offsets, np.int64))
+    return len(offsets) - 1
