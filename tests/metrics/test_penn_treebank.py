@@ -34,6 +34,7 @@ ANSWERS = {
     "“It\u2019s” \u2018single\u2019 don\u2019t \u2013 en — em … dots café": "it 's single do n't en em dots café",
     "½ cup £5 €6 a+b on=f x_ foo_bar **x** ~": "1/2 cup # 5 $ 6 a + b on = f x _ foo_bar ** x ** ~",
     "see http://x.y/z. foo@example.com www.foo.com #tag": "see http://x.y/z foo@example.com www.foo.com #tag",
+    "the number '93' and '95": "the number 93 and '95",
     "<b>bold</b> i <3 you :) ;-)": "<b> bold </b> i < 3 you :-rrb- ;--rrb-",
     "end.Next a.m. p.m. 10am U.S.-based Ph.D. 10.5-inch": "end.next a.m. p.m. 10am u.s.-based ph.d. 10.5-inch",
     "La. is Miss. but la. is miss.": "la. is miss. but la is miss",

@@ -1,7 +1,7 @@
 """Penn Treebank tokens as Stanford's PTBTokenizer 3.4.1 makes them, on which COCO's caption scores are defined.
 
 One pass of one expression, told by what the Java program answers and not by its grammar. Of the captions of COCO
-val2017 and Flickr30k (180,084) seven differ; left out are telephone numbers and other forms that captions do not have.
+val2017 and Flickr30k (180,084) five differ; left out are telephone numbers and other forms that captions do not have.
 nltk's TreebankWordTokenizer, the nearest in Python, splits as the corpus does and not as the Java program: with it 480
 of them differ, and long sentences take it many times as long.
 
@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     | (?<!\w)[Pp]h\.[Dd]\.?(?!\w)
     | (?<!\w)[A-Za-z]\.(?!\w|\s*$|\s+(?:{_one_of(_OPENERS)})\b)     # an initial
     | (?i:can(?=not\b)|gon(?=na\b)|got(?=ta\b)|lem(?=me\b)|gim(?=me\b)|wan(?=na\b)|'t(?=is\b|was\b)|y'(?=all\b))
-    | (?<!\w)(?i:{_one_of(_CLIPPED)})(?!\w) | (?<!\w)'\d\ds?(?!\w) | (?<!\w)ol'(?=\w)
+    | (?<!\w)(?i:{_one_of(_CLIPPED)})(?!\w) | (?<!\w)'\d\ds?(?![\w']) | (?<!\w)ol'(?=\w)
     | (?<!\w)(?:{_NAMED})(?!\w)
     | (?i:n['`]t)(?!\w) | '(?i:s|m|d|ll|re|ve)(?!\w)               # don't, it's
     | (?i:[^\W_]+?(?=n['`]t(?!\w)))
