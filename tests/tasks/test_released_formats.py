@@ -166,6 +166,7 @@ def test_captions_of_test_data_are_written(tmp_path: Path, capsys: pytest.Captur
     [
         ("classification", ["--options.token_dropout", "0.1"], "options.token_dropout: not together with data.compat"),
         ("entailment", ["--data.max_examples_per_batch", "0"], "data.max_examples_per_batch"),
+        ("entailment", ["--data.pack", "true"], "pack: not together with compat"),
         ("entailment", ["--task", "question_answering"], "data.compat: the original release has no task"),
     ],
 )

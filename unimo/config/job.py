@@ -51,6 +51,8 @@ class DataConfig:
         for name in ("tokens_per_batch", "max_text_length", "max_regions"):
             if getattr(self, name) < 3:
                 raise ValueError(f"{name}: {getattr(self, name)} is too small")
+        if self.pack and self.compat:
+            raise ValueError("pack: not together with compat, which changes nothing of the batches")
 
 
 @dataclass(frozen=True)
