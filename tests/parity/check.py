@@ -9,6 +9,7 @@ gradients, training traces, hypotheses, prediction texts and the optimizer's sta
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ def checks_of(program: Program) -> list[Check]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    dictionary = ROOT.parent / "shared" / "data" / "unimo_dict"
+    dictionary = Path(os.environ.get("UNIMO_SHARED", ROOT.parent / "shared")) / "data" / "unimo_dict"
     parser.add_argument("--goldens", type=Path, required=True, help="folder of the structure of goldens/model_a")
     parser.add_argument("--config", type=Path, help="folder of model configs; default: config beside the goldens")
     parser.add_argument("--dictionary", type=Path, default=dictionary, help="folder of the released dictionary")

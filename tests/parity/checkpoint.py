@@ -11,11 +11,7 @@ from tests.parity.programs import Program, training_variants
 from tests.parity.release import Release
 from tests.parity.results import Results, largest, relative
 from tests.parity.training import GRADIENT, GRADIENT_FLOOR, TRACE, Run, weights
-from unimo.conversion.fluid import OPTIMIZER_SUFFIXES, FluidCheckpoint, read_fluid_folder
-from unimo.conversion.release_names import from_release, heads_of
-from unimo.modeling.pretrained import load_arrays
-
-Array = np.ndarray
+from unimo.conversion.fluid import read_fluid_folder
 
 
 def check_checkpoints(results: Results, release: Release, program: Program, goldens: Goldens) -> None:
@@ -29,29 +25,17 @@ def check_checkpoints(results: Results, release: Release, program: Program, gold
                 _check_checkpoint(results, release, program, goldens, folder)
 
 
-def optimizer_state(checkpoint: FluidCheckpoint) -> dict[str, Array]:
-    """Moments, powers and counter as our optimizer keeps them."""
-    state = {"num_updates": np.asarray([checkpoint.step], np.int64)}
-    for suffix, values in zip(OPTIMIZER_SUFFIXES, checkpoint.optimizer_parts, strict=True):
-        ours, _ = from_release(values)
-        # the powers of query, key and value are one number three times
-        state |= {name + suffix: value if "moment" in suffix else value[:1] for name, value in ours.items()}
-    return state
-
-
 def _check_checkpoint(results: Results, release: Release, program: Program, goldens: Goldens, folder: Path) -> None:
-    checkpoint = read_fluid_folder(folder)
     variant = next(each for each in training_variants(program, release, goldens) if each.name == "train.")
-    trained, restored = (Run(release, program, variant, goldens) for _ in range(2))
-    num_steps = checkpoint.step or 0
-    results.equal(f"{folder.name} step", checkpoint.step, len(goldens["train.loss"]))
+    trained = Run(release, program, variant, goldens)
+    converted = release.convert(program.parameters_name, trained.task, read_fluid_folder(folder), folder)
+    restored = Run(release, program, variant, goldens, converted.model)
+    restored.optimizer.load_state(converted.optimizer, str(folder))
+    num_steps = converted.num_updates
+    results.equal(f"{folder.name} step", num_steps, len(goldens["train.loss"]))
     for step in range(num_steps):
         trained.backward(step)
         trained.optimizer.step(trained.rate(step))
-    arrays, unused = from_release(checkpoint.parameters)
-    results.equal(f"{folder.name} parameters without a place", unused, [])
-    load_arrays(restored.model, arrays, folder, heads_of(arrays))
-    restored.optimizer.load_state(optimizer_state(checkpoint), str(folder))
     _check_states(results, f"{folder.name} restored", trained, restored)
     # one more step, from our own state and from the original's
     losses = []

@@ -15,7 +15,7 @@ from tests.parity.programs import LABEL_SMOOTHING, Program, dialogue_options
 from tests.parity.release import Release
 from tests.parity.results import Results
 from unimo.data.examples import Example
-from unimo.generation import DecodingSettings, Hypothesis, TargetStart, prediction_text
+from unimo.generation import DecodingSettings, Hypothesis, TargetStart
 from unimo.tasks.generating import GeneratingTask
 from unimo.tokenization import UnimoTokenizer
 
@@ -111,19 +111,18 @@ def _inputs(program: Program, setting: Setting, goldens: Goldens) -> Goldens:
 
 def _check_hypotheses(results: Results, label: str, decoded: Decoded, sources: Sequence[Mapping[str, Any]]) -> None:
     results.equal(f"{label} sources", [number for number, _ in decoded], [source["id"] for source in sources])
-    wrong, worst, count = [], 0.0, 0
+    wrong: list[int] = []
+    excess = [np.zeros(1)]
     for (number, found), source in zip(decoded, sources, strict=True):
         if [list(each.token_ids) for each in found] != [each["ids"] for each in source["hyps"]]:
             wrong.append(number)
             continue
         for ours, theirs in zip(found, source["hyps"], strict=True):
             expected = np.asarray(theirs["scores"])
-            excess = np.abs(np.asarray(ours.scores) - expected) / (SCORE + SCORE_RELATIVE * np.abs(expected))
-            worst, count = max(worst, float(excess.max())), count + 1
-    results(
-        f"{label} ids", not wrong, f"of sources {wrong[:5]} different" if wrong else f"{count} hypotheses identical"
-    )
-    results.within(f"{label} scores, in units of 1e-3 + 1e-6 |score|", worst, 1.0)
+            excess.append(np.abs(np.asarray(ours.scores) - expected) / (SCORE + SCORE_RELATIVE * np.abs(expected)))
+    identical = f"{len(excess) - 1} hypotheses identical"
+    results(f"{label} ids", not wrong, f"of sources {wrong[:5]} different" if wrong else identical)
+    results.within(f"{label} scores, in units of 1e-3 + 1e-6 |score|", float(np.concatenate(excess).max()), 1.0)
 
 
 def _check_texts(
@@ -138,6 +137,3 @@ def _check_texts(
     content, whole = original_file(texts, program)
     results.equal(f"{label} file", content, setting["evaluate_file"])
     results.equal(f"{label} evaluation ends", whole, "evaluate_error" not in setting)
-    ours = [prediction_text(found[0], tokenizer) for _, found in decoded]
-    without_sep = [re.sub(r"\s+", " ", text.replace("[SEP]", "")).strip() for _, text in texts]
-    results.equal(f"{label} our texts, which are without [SEP] and outer spaces", ours, without_sep)

@@ -20,8 +20,12 @@ class MissingGoldenError(Exception):
 class Goldens(Mapping[str, Array]):
     """The arrays of one npz file, some keys of which share a prefix such as `train.`."""
 
-    def __init__(self, path: Path, arrays: Mapping[str, Array], prefix: str = "") -> None:
+    def __init__(
+        self, path: Path, arrays: Mapping[str, Array], prefix: str = "", asked_for: set[str] | None = None
+    ) -> None:
         self.path, self.arrays, self.prefix = path, arrays, prefix
+        self.asked_for = set() if asked_for is None else asked_for
+        """Full keys of the arrays that somebody read, under whichever prefix."""
 
     @classmethod
     def read(cls, path: Path) -> Goldens:
@@ -33,7 +37,7 @@ class Goldens(Mapping[str, Array]):
 
     def under(self, prefix: str) -> Goldens:
         """The arrays whose keys begin with ``prefix``, without it."""
-        return Goldens(self.path, self.arrays, self.prefix + prefix)
+        return Goldens(self.path, self.arrays, self.prefix + prefix, self.asked_for)
 
     def numbers(self, stem: str, last: str) -> list[int]:
         """The numbers i, ascending, of which there is a key `<stem><i>.<last>`."""
@@ -54,6 +58,7 @@ class Goldens(Mapping[str, Array]):
     def __getitem__(self, key: str) -> Array:
         if key not in self:
             raise MissingGoldenError(f"{self.path.name}: no {self.prefix}{key}")
+        self.asked_for.add(self.prefix + key)
         return self.arrays[self.prefix + key]
 
     def __contains__(self, key: object) -> bool:

@@ -12,7 +12,7 @@ from unimo.objectives.adversarial import AdversarialOptions
 
 LABEL_SMOOTHING = 0.1
 
-# the arguments of visual entailment are in no file; its bound by the gradient's norm is the original's bug Q2
+# the arguments of visual entailment are in no file; the bound by the gradient's norm is the original's bug Q2
 VE_ADVERSARIAL = AdversarialOptions(
     kind="villa",
     num_steps=2,
@@ -58,8 +58,16 @@ class Variant:
     parameters: str = ""
     """Program of program_params.json whose parameters it has; empty is the program itself."""
 
+    outputs: tuple[str, ...] = ()
+    """What the goldens have beside the loss."""
+
     states: bool = False
-    """Whether the goldens have the output of every layer."""
+    """Whether they have the output of every layer."""
+
+    @property
+    def values(self) -> bool:
+        """Whether the goldens of a trace have more than sums of its weights: those of the names that end so."""
+        return self.name.endswith("train.")
 
     @property
     def dialogue(self) -> bool:
@@ -102,13 +110,13 @@ PROGRAMS = {
 def forward_variants(program: Program, release: Release, goldens: Goldens) -> Iterator[Variant]:
     """The graphs whose forward outputs the goldens have."""
     if program.name == "classification":
-        yield Variant("", {"labels": _labels(release, program)}, states=True)
+        yield Variant("", {"labels": _labels(release, program)}, outputs=("probs", "accuracy", "num_seqs"), states=True)
     elif program.name == "regression":
-        yield Variant("", states=True)
+        yield Variant("", outputs=("probs",), states=True)
     elif program.name == "seq2seq":
         yield from _generation_variants(release)
     elif program.name == "img2txt":
-        yield Variant("plain.", {"label_smoothing": LABEL_SMOOTHING}, states=True)
+        yield Variant("plain.", {"label_smoothing": LABEL_SMOOTHING}, outputs=("logits",), states=True)
         for key in (*CAPTIONING_VARIANTS, *sorted(_further_variants(goldens))):
             yield _captioning_variant(key, goldens)
     elif program.name == "retrieval":
@@ -116,28 +124,30 @@ def forward_variants(program: Program, release: Release, goldens: Goldens) -> It
     else:
         for name, adversarial in VE_VARIANTS.items():
             options = {"labels": _labels(release, program), "adversarial": adversarial}
-            yield Variant(name, options, states=not name)
+            yield Variant(name, options, outputs=() if name else ("probs",), states=not name)
 
 
 def training_variants(program: Program, release: Release, goldens: Goldens) -> Iterator[Variant]:
     """The graphs that the goldens have training traces of, named by the traces' prefix."""
     if program.name == "classification":
-        yield Variant("train.", {"labels": _labels(release, program)})
+        yield Variant("train.", {"labels": _labels(release, program)}, outputs=("probs",))
         yield Variant("train_nowarm_nowd.", {"labels": _labels(release, program)})
     elif program.name == "regression":
-        yield Variant("train.")
+        yield Variant("train.", outputs=("probs",))
     elif program.name == "seq2seq":
         yield Variant("train.", {"label_smoothing": LABEL_SMOOTHING})
     elif program.name == "img2txt":
-        yield replace(_captioning_variant("villa", goldens), name="train.")
+        yield replace(_captioning_variant("villa", goldens), name="train.", outputs=())
         yield Variant("plain.train.", {"label_smoothing": LABEL_SMOOTHING})
     elif program.name == "retrieval":
         rows = goldens["b0.src_ids"].shape[0] // goldens["b0.labels"].shape[0]
         wrong = {"num_negative_images": (rows - 1) // 2, "num_negative_captions": (rows - 1) // 2}
-        yield Variant("train.", wrong)
-        yield Variant("sigmoid.train.", {**wrong, "sigmoid": True, "scale": 4.0, "margin": 0.25})
+        yield Variant("train.", wrong, outputs=("score", "acc"))
+        sigmoid = {"sigmoid": True, "scale": 4.0, "margin": 0.25}
+        yield Variant("sigmoid.train.", wrong | sigmoid, outputs=("score", "acc"))
     else:
-        yield Variant("train.", {"labels": _labels(release, program), "adversarial": VE_ADVERSARIAL})
+        options = {"labels": _labels(release, program), "adversarial": VE_ADVERSARIAL}
+        yield Variant("train.", options, outputs=("probs", "accuracy"))
 
 
 def dialogue_options(release: Release) -> dict[str, Any]:
@@ -147,10 +157,11 @@ def dialogue_options(release: Release) -> dict[str, Any]:
 
 def _generation_variants(release: Release) -> Iterator[Variant]:
     smoothed = {"label_smoothing": LABEL_SMOOTHING}
-    yield Variant("ls.", smoothed, "ls.b", states=True)
-    yield Variant("nols.", {"label_smoothing": 0.0}, "nols.b")
-    yield Variant("cont.", smoothed, "cont.b")
-    yield Variant("dialog.", smoothed | dialogue_options(release), "dialog.b", "seq2seq_dialog")
+    logits = ("logits",)
+    yield Variant("ls.", smoothed, "ls.b", outputs=logits, states=True)
+    yield Variant("nols.", {"label_smoothing": 0.0}, "nols.b", outputs=logits)
+    yield Variant("cont.", smoothed, "cont.b", outputs=logits)
+    yield Variant("dialog.", smoothed | dialogue_options(release), "dialog.b", "seq2seq_dialog", logits)
 
 
 def _further_variants(goldens: Goldens) -> set[str]:
@@ -174,7 +185,10 @@ def _captioning_variant(name: str, goldens: Goldens) -> Variant:
         clean_branch=values["with_pure_model"],
         bound_by_gradient=True,
     )
-    return Variant(f"{name}.", {"label_smoothing": values["label_smooth"], "adversarial": adversarial})
+    options = {"label_smoothing": values["label_smooth"], "adversarial": adversarial}
+    # three forwards a step, of one variant
+    outputs = tuple(f"logits_{number}" for number in range(3 * adversarial.num_steps)) if name == "villa" else ()
+    return Variant(f"{name}.", options, outputs=outputs)
 
 
 def _labels(release: Release, program: Program) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ import numpy as np
 from tests.parity.goldens import MissingGoldenError
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig
-from unimo.conversion.fluid import IGNORED_NAMES, read_fluid_folder
-from unimo.conversion.release_names import QKV, config_from_release, from_release, heads_of, our_name
+from unimo.conversion.converted import Converted
+from unimo.conversion.fluid import IGNORED_NAMES, FluidCheckpoint, read_fluid_folder
+from unimo.conversion.release import from_fluid
+from unimo.conversion.release_names import QKV, config_from_release, our_name
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel
-from unimo.modeling.pretrained import load_arrays
 from unimo.tasks import task_class
 from unimo.tasks.downstream import DownstreamTask
 from unimo.tokenization import UnimoTokenizer
@@ -37,9 +37,9 @@ class Release:
         self.folder, self.config_folder, self.dictionary = folder, config_folder, dictionary
 
     @cached_property
-    def parameters(self) -> dict[str, Array]:
-        """The checkpoint: original name -> array."""
-        return dict(read_fluid_folder(self.folder / "fluid_ckpt").parameters)
+    def checkpoint(self) -> FluidCheckpoint:
+        """The parameters of all programs."""
+        return read_fluid_folder(self.folder / "fluid_ckpt")
 
     @cached_property
     def programs(self) -> dict[str, dict[str, list[int]]]:
@@ -58,16 +58,6 @@ class Release:
             raise MissingGoldenError(f"program_params.json: no {program}")
         return self.programs[program]
 
-    def arrays(self, program: str) -> dict[str, Array]:
-        """A program's parameters under our names; names that find no place are an error."""
-        shapes = self.shapes(program)
-        if absent := sorted(set(shapes) - set(self.parameters)):
-            raise MissingGoldenError(f"fluid_ckpt: no {', '.join(absent)}")
-        arrays, unused = from_release({name: self.parameters[name] for name in shapes})
-        if unused:
-            raise InputError(f"{program}: no place for {', '.join(unused)}")
-        return arrays
-
     @cached_property
     def config(self) -> UnimoConfig:
         """The one of the config folder's models that has the checkpoint's sizes."""
@@ -82,9 +72,10 @@ class Release:
         return next(iter(found.values()))
 
     def _fits(self, config: UnimoConfig) -> bool:
-        words, positions = self.parameters["word_embedding"], self.parameters["pos_embedding"]
-        num_layers = sum(name.endswith("_multi_head_att_output_fc.b_0") for name in self.parameters)
-        features = self.parameters["image_emb.w_0"].shape[0]
+        parameters = self.checkpoint.parameters
+        words, positions = parameters["word_embedding"], parameters["pos_embedding"]
+        num_layers = sum(name.endswith("_multi_head_att_output_fc.b_0") for name in parameters)
+        features = parameters["image_emb.w_0"].shape[0]
         ours = (config.vocab_size, config.hidden_size, config.max_position_embeddings)
         return (*ours, config.num_hidden_layers, config.image_embedding_size) == (
             *words.shape,
@@ -110,24 +101,20 @@ class Release:
         return task
 
     def model(self, program: str, task: DownstreamTask) -> UnimoModel:
-        """The network that our task asks for, filled with a program's parameters; dropout is off.
+        """The network of a program with its parameters; dropout is off.
 
         Raises:
-            InputError: the task's heads are not those of the program, or names or shapes differ.
+            InputError: the checkpoint does not fit, or our task needs other heads than the program has.
         """
-        arrays = self.arrays(program)
-        heads = heads_of(arrays)
-        if task.heads() != heads:
-            raise InputError(f"{program}: its heads are {heads}, our task's {task.heads()}")
-        changes = dict(task.config_changes())
-        if "role_embedding" in self.shapes(program):
-            changes["num_roles"] = self.shapes(program)["role_embedding"][0]
-        if "image_emb.w_0" not in self.shapes(program):
-            changes["image_embedding_size"] = 0
-        model = UnimoModel(replace(self.config, **changes), heads)  # type: ignore[arg-type]
-        load_arrays(model, arrays, program, heads)
-        model.eval()
+        model = self.convert(program, task, self.checkpoint, self.folder / "fluid_ckpt").model
+        if task.heads() != model.head_sizes:
+            raise InputError(f"{program}: its heads are {model.head_sizes}, our task's {task.heads()}")
         return model
+
+    def convert(self, program: str, task: DownstreamTask, checkpoint: FluidCheckpoint, folder: Path) -> Converted:
+        """What the converter makes of a checkpoint for a task: generation without dialogue leaves its tables out."""
+        dialogue = {"role_embedding", "turn_embedding"} - set(self.shapes(program))
+        return from_fluid(checkpoint, self.config, folder, task.name, allow_unused=dialogue)
 
 
 def original_value(original: str, arrays: Mapping[str, Array]) -> Array:

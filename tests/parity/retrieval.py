@@ -21,8 +21,8 @@ from unimo.tasks.pair_scoring import score_matrix
 
 Array = np.ndarray
 
-# arguments of the original's run that are in no file (ORIGINAL section 0)
-MAX_TEXT_LENGTH, MAX_REGIONS = 14, 9
+MAX_TEXT_LENGTH = 14
+"""An argument of the original's run that is in no file (ORIGINAL section 0)."""
 
 
 def check_evaluation(results: Results, release: Release, program: Program, goldens: Goldens) -> None:
@@ -63,7 +63,7 @@ def read_images(folder: Path) -> Iterator[tuple[int, RegionInput]]:
             arrays = (np.frombuffer(base64.b64decode(text), np.float32) for text in (boxes, features))
             corners, rows = (array.reshape(int(count), -1) for array in arrays)
             regions = Regions(rows, corners, int(width), int(height), np.zeros((int(count), 0), np.float32))
-            yield int(name), region_input(regions, MAX_REGIONS)
+            yield int(name), region_input(regions, max_regions=int(count) + 1)
 
 
 def read_captions(folder: Path) -> Iterator[tuple[int, int, list[int]]]:

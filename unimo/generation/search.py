@@ -67,7 +67,7 @@ class Beams:
     """The hypotheses of B examples, K each: token ids, scores, and where each came from."""
 
     token_ids: Array  # [B, K, length] int64
-    scores: Array  # [B, K, length] float64, normalised
+    scores: Array  # [B, K, length] float32, normalised
     finished: Array  # [B, K] bool
     parents: Array  # [B, K] int64: which hypothesis of the step before each extends
 
@@ -76,7 +76,10 @@ class Beams:
         """One hypothesis an example, holding the start token."""
         shape = (num_examples, 1)
         return cls(
-            np.full((*shape, 1), start_id, np.int64), np.zeros((*shape, 1)), np.zeros(shape, bool), np.zeros(shape, int)
+            np.full((*shape, 1), start_id, np.int64),
+            np.zeros((*shape, 1), np.float32),
+            np.zeros(shape, bool),
+            np.zeros(shape, int),
         )
 
 
@@ -95,6 +98,9 @@ def extend(
 ) -> Beams:
     """One step: every hypothesis offers its best tokens, the best K over all of an example are kept.
 
+    Scores are added up in float32 and in this order, as the original does: below -65,000, where repeated trigrams lie,
+    numbers are 1/256 apart, and which of two such hypotheses is kept depends on how they are rounded.
+
     Args:
         beams: the hypotheses before.
         candidate_ids: [B, K', C] the C most likely next tokens of each, best first.
@@ -105,13 +111,14 @@ def extend(
     """
     num_candidates = candidate_ids.shape[2]
     step = beams.token_ids.shape[2] - 1
+    before, after = (np.float32(length_norm(length, settings.length_penalty)) for length in (step, step + 1))
+    previous = beams.scores[:, :, -1:].astype(np.float32)
+    summed = candidate_logs.astype(np.float32) + previous * before
     if repeats is not None:
         flat_history = beams.token_ids.reshape(-1, step + 1)
         repeated = repeats(flat_history, candidate_ids.reshape(-1, num_candidates))
-        candidate_logs = candidate_logs + REPEATED * repeated.reshape(candidate_logs.shape)
-    previous = beams.scores[:, :, -1:]
-    summed = candidate_logs + previous * length_norm(step, settings.length_penalty)
-    scores = summed / length_norm(step + 1, settings.length_penalty)
+        summed = summed + np.float32(REPEATED) * repeated.reshape(summed.shape)
+    scores = summed / after
     ids = np.array(candidate_ids)
     # a finished hypothesis has one candidate: itself, at its old score
     done = beams.finished[:, :, None]
