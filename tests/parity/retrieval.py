@@ -76,5 +76,5 @@ def read_captions(folder: Path) -> Iterator[tuple[int, int, list[int]]]:
 def _scores(release: Release, program: Program, images: list[RegionInput], texts: list[list[int]]) -> Array:
     task = release.task(program.task, {})
     model, vocabulary = release.model(program.parameters_name, task), task.context.vocabulary
-    cut = [ids[: MAX_TEXT_LENGTH - 2] for ids in texts]
-    return score_matrix(model, images, cut, "match", vocabulary, task.context.data.tokens_per_batch)
+    budget = task.context.data.tokens_per_batch
+    return score_matrix(model, images, texts, "match", vocabulary, budget, max_text_length=MAX_TEXT_LENGTH)

@@ -28,6 +28,7 @@ def score_matrix(
     vocabulary: Vocabulary,
     tokens_per_batch: int,
     processes: ProcessGroup | None = None,
+    max_text_length: int = 512,
 ) -> np.ndarray:
     """[I, W] scores, higher is a better match.
 
@@ -40,10 +41,11 @@ def score_matrix(
         vocabulary: special ids.
         tokens_per_batch: positions of one forward, padding included.
         processes: among whom the blocks are shared out.
+        max_text_length: longer texts, special tokens counted, are cut.
     """
     score = _match_scores if scorer == "match" else _likelihood_scores
     scores = np.zeros((len(images), len(texts)), np.float32)
-    text_rows = [_text_row(ids, scorer, vocabulary) for ids in texts]
+    text_rows = [_text_row(ids, scorer, vocabulary, max_text_length) for ids in texts]
 
     def compute(block: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         chosen_images, chosen_texts = [images[index] for index in block[0]], [text_rows[index] for index in block[1]]
@@ -116,10 +118,10 @@ def _rows(array: np.ndarray | None, index: np.ndarray) -> np.ndarray:
     return array[index]
 
 
-def _text_row(ids: Sequence[int], scorer: Scorer, vocabulary: Vocabulary) -> Example:
+def _text_row(ids: Sequence[int], scorer: Scorer, vocabulary: Vocabulary, max_length: int = 512) -> Example:
     if scorer == "match":
-        return text_example("", [ids], vocabulary, max_length=512)
-    return generation_example("", (), ids, vocabulary, end_id=vocabulary.sep_id, max_target_length=512)
+        return text_example("", [ids], vocabulary, max_length)
+    return generation_example("", (), ids, vocabulary, end_id=vocabulary.sep_id, max_target_length=max_length)
 
 
 def _pair_blocks(

@@ -162,8 +162,9 @@ class Retrieval(DownstreamTask):
             raise InputError("images, texts: retrieval needs at least one of each")
         texts = [" ".join(text) for text in request.texts]
         names, ids = list(request.images), self.context.tokenizer.encode_batch(texts)
-        images, budget = list(request.images.values()), self.context.data.tokens_per_batch
-        scores = score_matrix(model, images, ids, "match", self.context.vocabulary, budget)
+        images, data = list(request.images.values()), self.context.data
+        budget, limit = data.tokens_per_batch, data.max_text_length
+        scores = score_matrix(model, images, ids, "match", self.context.vocabulary, budget, max_text_length=limit)
         ranked = [np.argsort(-scores[:, column], kind="stable") for column in range(len(texts))]
         return [
             {"text": text, "images": [{"image": names[i], "score": float(scores[i, column])} for i in order]}
@@ -237,8 +238,8 @@ def score_records(
     images = images or context.require_images()
     texts = caption_token_ids(records, context.tokenizer)
     regions = [images[record.image_id] for record in records]
-    budget = context.data.tokens_per_batch
-    return score_matrix(model, regions, texts, scorer, context.vocabulary, budget, context.processes)
+    budget, limit = context.data.tokens_per_batch, context.data.max_text_length
+    return score_matrix(model, regions, texts, scorer, context.vocabulary, budget, context.processes, limit)
 
 
 def true_pairs(records: Sequence[CaptionRecord]) -> np.ndarray:
