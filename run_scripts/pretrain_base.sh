@@ -5,7 +5,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 data=$(realpath "${1:?folder of the pre-training corpora}"); shift
-output=$(realpath -m "${1:-runs/pretrain_base}"); [ $# -eq 0 ] || shift
+output=$PWD/runs/pretrain_base
+if [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; then output=$(realpath -m "$1"); shift; fi
 source "$root/run_scripts/setup_env.sh"
 cd "$data"
 exec python -m unimo train --config "$root/model_configs/pretrain/base.yaml" --resume --output "$output" "$@"
