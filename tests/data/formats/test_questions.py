@@ -58,6 +58,22 @@ def test_visual_genome(tmp_path: Path) -> None:
     assert (record.record_id, record.image_id, record.answers) == ("986768", "VG_100K/1", ("Green.",))
 
 
+def test_a_filelist_joins_the_questions_of_several_datasets(tmp_path: Path) -> None:
+    for subtype, number in (("train2014", 1), ("val2014", 2)):
+        vqa(tmp_path, subtype, ids=(number,))
+    qa = {"question": "What color is the clock?", "qa_id": 3, "answer": "Green."}
+    (tmp_path / "question_answers.json").write_text(json.dumps([{"id": 1, "qas": [qa]}]))
+    names = [QUESTIONS.format("train2014"), QUESTIONS.format("val2014"), "question_answers.json"]
+    path = tmp_path / "trainval_filelist.txt"
+    path.write_text("\n".join(names) + "\n")
+    records = read_questions(path)
+    assert [record.record_id for record in records] == ["1", "2", "3"]
+    assert [len(record.answers) for record in records] == [10, 10, 1]
+    path.write_text("absent.json\n")
+    with pytest.raises(InputError, match=r":1: absent.json: no such file"):
+        read_questions(path)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
