@@ -1,4 +1,4 @@
-"""Every recipe runs: training, evaluation, prediction and resume, on a few records of its dataset as it is published.
+"""Every recipe runs, from data check to resume and prediction, on a few records of its dataset as it is published.
 
 Only the network (a tiny checkpoint to start from) and the number of steps differ from what a user runs.
 """
@@ -47,6 +47,7 @@ def test_recipe(
     run = tmp_path / "run"
     start = ["--init_from", str(checkpoint), "--tokenizer", str(checkpoint), "--output", str(run)]
     train = ["train", "--config", str(RECIPES / f"{name}.yaml"), *start, *STEPS]
+    assert main(["data", "check", *train[1:]]) == 0
     assert main([*train, "--training.num_steps", "2"]) == 0
     assert main([*train, "--training.num_steps", "4", "--resume"]) == 0
     report = json.loads((run / "report.json").read_text())
