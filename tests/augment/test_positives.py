@@ -54,7 +54,7 @@ def test_a_translation_folder_without_a_model(tmp_path: Path) -> None:
 def test_ctranslate2_that_is_not_installed(tmp_path: Path) -> None:
     for name in ("model.bin", "source.spm", "target.spm"):
         (tmp_path / name).touch()
-    with pytest.raises(InputError, match=r"needs (sentencepiece|ctranslate2): pip install"):
+    with pytest.raises(InputError, match=r"needs (sentencepiece|ctranslate2), which is not installed"):
         make_providers(PositiveOptions(translate_to=str(tmp_path), translate_back=str(tmp_path)))
 
 

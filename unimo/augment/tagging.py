@@ -184,7 +184,7 @@ class _Corrector:
         if (raw == "VBG" or "VBG" in forms or word in self.lexicon.words["ing_noun"]) and word.endswith("ing"):
             return self._ing(index, word)
         if word in self.lexicon.words["adverb"] and word not in self.lexicon.nouns:
-            return "RB"
+            return "JJ" if raw == "JJ" and self._nounish(index + 1) else "RB"
         if (forms & {"VB", "VBZ"} or raw in ("VB", "VBZ", "VBP")) and self._is_finite_verb(index, word, raw, forms):
             return "VBZ" if "VBZ" in forms or raw == "VBZ" else "VB"
         if raw in ("VBN", "VBD") or forms & {"VBN", "VBD"}:
