@@ -22,7 +22,7 @@ def make_captions(number: int) -> list[str]:
     verb = ("riding", "pushing", "watching", "painting")[number % 4]
     article = "an" if colour == "orange" else "a"
     return [
-        f"A {person} in a {colour} shirt is {verb} {article} {colour} {thing} on the {place}.",
+        f"A {person} in {article} {colour} shirt is {verb} {article} {colour} {thing} on the {place}.",
         f"Two {other if other != 'woman' and other != 'man' else {'man': 'men', 'woman': 'women'}[other]}"
         f"{'' if other in ('man', 'woman') else 's'} stand next to {article} {colour} {thing}",
     ]

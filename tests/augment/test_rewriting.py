@@ -71,12 +71,18 @@ def check(image: Image, number: int, rewrite: Rewrite, parser: PatternParser) ->
     for node, edit in zip(replaced, rewrite.nodes, strict=True):
         lemma = parser.lexicon.noun_of(edit.new.lower())
         if node.kind == "object":
-            # nothing that the captions of the image say, nor a synonym
-            assert not any(parser.lexicon.may_both_be_true(lemma, other.lemma) for g in image for other in g.objects)
+            # nothing that the captions of the image say, nor a synonym; an occupation only if none of them speaks of it
+            others = [other.lemma for graph in image for other in graph.objects]
+            if (parser.lexicon.person(lemma) or ("", ""))[1] == "role":
+                assert not any(word.startswith(lemma[:4]) for graph in image for word in graph.text.lower().split())
+                others = [other for other in others if parser.lexicon.person(other) is None]
+            assert not any(parser.lexicon.may_both_be_true(lemma, other) for other in others), (rewritten, lemma)
         if node.kind == "attribute":
             assert not any(
                 parser.lexicon.may_both_be_true(edit.new.lower(), a.lemma) for g in image for a, _ in g.attributes
             )
+        if node.kind == "relation" and edit.new.split()[0].lower() in parser.lexicon.verbs:
+            assert not any(edit.new.split()[0].lower() in graph.text.lower().split() for graph in image)
     assert plain_text(rewritten) not in {plain_text(graph.text) for graph in image}
 
 

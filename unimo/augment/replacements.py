@@ -35,6 +35,11 @@ class Replacements:
         }
         joined = sum((Counter(self.frequencies.get(key, {})) for key in singulars), Counter[str]())
         self.frequencies["object definite"] = dict(sorted(joined.items(), key=lambda pair: (-pair[1], pair[0])))
+        self.prepositions: Counter[str] = Counter()
+        for counts in tables["relations_to"].values():
+            for name, count in counts.items():
+                kind, _, preposition = name.split("|")
+                self.prepositions[preposition] += count if kind == "at" else 0
         self._drop_unusual_forms()
         self.by_kind: dict[tuple[str, str], dict[str, int]] = {}
         """(form of an object, kind) -> frequencies of those of the kind."""
@@ -61,7 +66,8 @@ class Replacements:
         attributes = [(node, self._for_attribute(graph, node, owner, said)) for node, owner in graph.attributes]
         if any(weights and self.lexicon.attributes.get(node.lemma) for node, weights in attributes):
             # an adjective of no known kind may be as true as the one it replaces: only where there is no other
-            attributes = [pair for pair in attributes if self.lexicon.attributes.get(pair[0].lemma)]
+            kept = self.lexicon.attributes
+            attributes = [pair for pair in attributes if pair[0].lemma in kept or pair[0].form == "position"]
         found = [
             *((node, self._for_object(graph, number, said)) for number, node in enumerate(graph.objects)),
             *attributes,
@@ -101,6 +107,10 @@ class Replacements:
 
     def _for_attribute(self, graph: SceneGraph, node: Node, owner: int, said: Said) -> dict[str, int]:
         surfaces = self.surfaces.get(f"attribute {node.form}", {})
+        if node.form == "position":
+            against = {other for word in node.lemma.split() for other in self.lexicon.opposites.get(word, ())}
+            counts = self.frequencies.get("attribute position", {})
+            return {each: n for each, n in counts.items() if against & set(each.split()) and each not in said.words}
         kinds = set(self.lexicon.attributes.get(node.lemma, ()))
         found: dict[str, int] = {}
         for key in keys_of(graph.objects[owner].lemma, self.lexicon):
@@ -116,6 +126,8 @@ class Replacements:
     def _for_relation(
         self, graph: SceneGraph, node: Node, subject: int | None, target: int | None, said: Said
     ) -> dict[str, int]:
+        if node.lemma in self.lexicon.opposites:
+            return self._opposite_places(node, graph, target, said)
         wanted = relation_class(graph, node, target, self.lexicon)
         if wanted is None or (wanted == "at" and node.lemma not in self.lexicon.words["spatial"]):
             return {}
@@ -137,6 +149,12 @@ class Replacements:
             if len(found) >= ENOUGH:
                 break
         return found
+
+    def _opposite_places(self, node: Node, graph: SceneGraph, target: int | None, said: Said) -> dict[str, int]:
+        """Only what is excluded: a thing above another one may be left of it as well."""
+        head = graph.objects[target].lemma if target is not None else ""
+        against = [each for each in sorted(self.lexicon.opposites[node.lemma]) if not said.may_be_at(each, head)]
+        return {each: self.prepositions[each] for each in against if self.prepositions[each] >= self.min_count}
 
     def _follows_subject(self, graph: SceneGraph, node: Node, subject: int) -> bool:
         """Whether somebody stands right before a preposition: `a man on a bike` may be `a man pushing a bike`."""
