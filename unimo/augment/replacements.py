@@ -35,6 +35,7 @@ class Replacements:
         }
         joined = sum((Counter(self.frequencies.get(key, {})) for key in singulars), Counter[str]())
         self.frequencies["object definite"] = dict(sorted(joined.items(), key=lambda pair: (-pair[1], pair[0])))
+        self.replaceable = lexicon.words["replaceable"] | lexicon.words["spatial"]
         self.prepositions: Counter[str] = Counter()
         for counts in tables["relations_to"].values():
             for name, count in counts.items():
@@ -81,13 +82,16 @@ class Replacements:
         surfaces = self.surfaces.get(key, {})
         own = set(self.lexicon.kinds(node.lemma))
         living = own | _LIVING if own & _LIVING else own  # a dog for a man, where dogs do what he does
-        places = [(counts, living) for counts in self._contexts(graph, number)]
+        contexts = self._contexts(graph, number)
+        places: list[tuple[Mapping[str, int], set[str] | None]] = [(counts, living) for counts in contexts]
+        if not own:  # what we know no kind of, such as events, goes before things
+            places += [(counts, None) for counts in contexts]
         places += [(self.by_kind.get((key, kind), {}), own) for kind in sorted(own)]
         found: dict[str, int] = {}
         for counts, kinds in places:
             for lemma, count in counts.items():
                 theirs = set(self.lexicon.kinds(lemma))
-                fits = not kinds or bool(kinds & theirs)
+                fits = kinds is None or bool(kinds & theirs) or not (kinds or theirs)
                 if fits and lemma in surfaces and count >= self.min_count and not said.may_be_object(lemma):
                     count *= SAME_KIND if own & theirs else 1
                     found[surfaces[lemma]] = found.get(surfaces[lemma], 0) + count
@@ -129,7 +133,7 @@ class Replacements:
         if node.lemma in self.lexicon.opposites:
             return self._opposite_places(node, graph, target, said)
         wanted = relation_class(graph, node, target, self.lexicon)
-        if wanted is None or (wanted == "at" and node.lemma not in self.lexicon.words["spatial"]):
+        if wanted is None or (wanted == "at" and node.lemma not in self.replaceable):
             return {}
         kinds = self.lexicon.kinds(graph.objects[target].lemma) if target is not None else ()
         if node.lemma == "at" and not _PLACES & set(kinds):

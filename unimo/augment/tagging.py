@@ -264,6 +264,9 @@ class _Corrector:
             return any(tag in NOUNS for tag in self.tags) and following not in FINITE
         if before == "CC":
             return likely and self._coordinated_verb(third) and not (third is False and following in FINITE)
+        colour = "colour" in self.lexicon.attributes.get(self._word(index - 1), ())
+        if before == "JJ" and colour and likely and third and not self.finite:
+            return following in _AFTER_VERB  # "a man wearing red looks on"
         if before not in NOUNS or self.finite:
             return False
         if not likely:
