@@ -136,11 +136,12 @@ class Replacements:
         if wanted is None or (wanted == "at" and node.lemma not in self.replaceable):
             return {}
         kinds = self.lexicon.kinds(graph.objects[target].lemma) if target is not None else ()
+        if wanted == "at" and "clothing" in kinds:
+            return {}  # what else than "in a shirt"? "without" alone would tell the negative
         if node.lemma == "at" and not _PLACES & set(kinds):
             return {}  # it belongs to a verb further in front: "looking out the window at a man"
         classes = {wanted}
-        worn = "clothing" in kinds
-        if wanted == "at" and subject is not None and not worn and self._follows_subject(graph, node, subject):
+        if wanted == "at" and subject is not None and self._follows_subject(graph, node, subject):
             classes.add("to")
         found: dict[str, int] = {}
         for counts in self._relation_contexts(graph, subject, target, wanted):
