@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import SmallWorld
 from unimo.augment import job as job_module
 from unimo.augment.corpus import NEGATIVE_KINDS, AugmentedCorpus
-from unimo.augment.inputs import read_pairs
+from unimo.augment.graph import KINDS
+from unimo.augment.inputs import input_files, read_pairs
 from unimo.augment.job import augment
 from unimo.augment.options import AugmentConfig, PairFiles, RetrievalOptions, RewriteOptions
 from unimo.cli.augment import Arguments, run
@@ -65,6 +66,9 @@ def test_the_corpus_is_read_back(config: AugmentConfig) -> None:
         record = records[number // 2]
         assert candidates.image_id == record.image_id
         assert set(candidates.positives) == set(record.captions) - {candidates.caption}
+        assert {kind for kind, _, _ in candidates.nodes} == set(KINDS)
+        spans = {(edit.start, edit.end) for rewrite in candidates.rewrites for edit in rewrite.nodes}
+        assert spans <= {(start, end) for _, start, end in candidates.nodes}
         for kind, texts in candidates.negatives.items():
             counts[kind] += len(texts)
             assert not set(texts) & set(record.captions)
@@ -197,20 +201,20 @@ def test_images_are_retrieved(small_world: SmallWorld, tmp_path: Path) -> None:
         assert len(retrieved) == len(set(retrieved)) <= 5
 
 
-def test_line_files(tmp_path: Path) -> None:
+def test_multi30k_as_it_is_laid_out(tmp_path: Path) -> None:
     for number in (1, 2):
         with gzip.open(tmp_path / f"train.{number}.en.gz", "wt") as stream:
             stream.write(f"a dog {number}\na cat {number}\n")
-    (tmp_path / "images.txt").write_text("17.jpg\n42.jpg\n")
-    files = tuple(str(tmp_path / f"train.{number}.en.gz") for number in (1, 2))
-    records = read_pairs(PairFiles(files, str(tmp_path / "images.txt"), "flickr/"))
-    assert [(record.image_id, record.captions) for record in records] == [
+    listed = tmp_path / "train.images.txt"
+    listed.write_text("17.jpg\n42.jpg\n")
+    pairs = PairFiles((str(listed),), "flickr/")
+    assert [(record.image_id, record.captions) for record in read_pairs(pairs)] == [
         ("flickr/17", ("a dog 1", "a dog 2")),
         ("flickr/42", ("a cat 1", "a cat 2")),
     ]
-    (tmp_path / "images.txt").write_text("17.jpg\n")
-    with pytest.raises(InputError, match=r"train\.1\.en\.gz: 2 lines, .*images\.txt has 1"):
-        read_pairs(PairFiles(files, str(tmp_path / "images.txt")))
+    # a change of a caption file makes another corpus
+    names = [path.name for path in input_files(AugmentConfig(pairs=pairs, output="out"))]
+    assert names == ["train.images.txt", "train.1.en.gz", "train.2.en.gz"]
 
 
 def test_an_image_in_two_records(tmp_path: Path) -> None:
