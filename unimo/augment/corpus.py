@@ -40,6 +40,9 @@ class Candidates:
     retrieved_texts: Sequence[str]
     """Sentences of the free text, most alike first."""
 
+    nodes: Sequence[tuple[str, int, int]]
+    """Scene graph: kind (object, attribute, relation) and characters of every node, for masking."""
+
     rewrites: Sequence[Rewrite]
     """How the negatives at word and phrase level were made."""
 
@@ -145,6 +148,7 @@ class AugmentedCorpus(Sequence[Candidates]):
             negatives=negatives,
             retrieved_images=_Chosen(self._images, line["images"]) if line["images"] else (),
             retrieved_texts=_Chosen(self._texts, item["texts"]) if item["texts"] else (),
+            nodes=[(kind, start, end) for kind, start, end in item["nodes"]],
             rewrites=rewrites,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from unimo.errors import InputError
@@ -47,6 +48,8 @@ def _in_processes(function: ShardFunction, folder: str, shards: Sequence[int], n
             for future in as_completed(futures):
                 future.result()
                 yield futures[future]
+        except BrokenProcessPool as error:
+            raise InputError("a worker process was killed (memory?); the same command again goes on") from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -23,8 +23,8 @@ class Node:
     form: str
     """What agreement asks of another word in its place. Objects: `plural`, `one` (after `a`: a noun that counts),
     `bare` (a singular without article: mostly stuff) or `definite` (any singular, after `the`, `his`); attributes:
-    `plain`, `one`, `more` (a count above one) or `of` (`group of`); relations: the verb's Penn tag, `passive` for a
-    participle that is one, or `IN` for a preposition alone."""
+    `plain`, `one`, `more` (a count above one), `of` (`group of`) or `position` (`at the top`); relations: the verb's
+    Penn tag, `passive` for a participle that is one, or `IN` for a preposition alone."""
 
     verb: str = ""
     """Relations: the verb's base form; empty for a preposition."""

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unimo.augment.options import AugmentConfig, PairFiles
+from unimo.data.formats import multi30k
 from unimo.data.formats.captions import read_captions, read_images
+from unimo.data.formats.parts import split_part
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
 from unimo.files import read_lines, suffix_of
@@ -20,17 +22,15 @@ def read_pairs(pairs: PairFiles) -> list[CaptionRecord]:
     """All images with their captions, blank captions left out; images without any are left out too.
 
     Raises:
-        InputError: files of one caption a line differ in length, or an image id stands in two records.
+        InputError: a file is none of the formats of captions, or an image id stands in two records.
     """
-    if pairs.images:
-        records = _read_line_files(pairs)
-    else:
-        records = [record for path in pairs.files for record in read_captions(path)]
-    records = [
-        CaptionRecord(each.record_id, each.image_id, tuple(filter(str.strip, each.captions)), each.also_true)
-        for each in records
-        if any(caption.strip() for caption in each.captions)
-    ]
+    records = []
+    for path in pairs.files:
+        for each in read_captions(path):
+            captions = tuple(filter(str.strip, each.captions))
+            names = [pairs.image_prefix + name for name in (each.image_id, *each.also_true)]
+            if captions:
+                records.append(CaptionRecord(each.record_id, names[0], captions, tuple(names[1:])))
     seen: set[str] = set()
     for record in records:
         if record.image_id in seen:
@@ -39,21 +39,6 @@ def read_pairs(pairs: PairFiles) -> list[CaptionRecord]:
     if not records:
         raise InputError(f"pairs: no captions in {', '.join(pairs.files)}")
     return records
-
-
-def _read_line_files(pairs: PairFiles) -> list[CaptionRecord]:
-    """Parallel files, one caption a line, and the file of the images' names."""
-    names = [line.strip() for _, line in read_lines(pairs.images)]
-    columns: list[list[str]] = []
-    for path in pairs.files:
-        columns.append([line.strip() for _, line in read_lines(path)])
-        if len(columns[-1]) != len(names):
-            raise InputError.at(path, f"{len(columns[-1])} lines, {pairs.images} has {len(names)}")
-    source = Path(pairs.images).name
-    return [
-        CaptionRecord(f"{source}:{number + 1}", pairs.image_prefix + Path(name).stem, tuple(c[number] for c in columns))
-        for number, name in enumerate(names)
-    ]
 
 
 def iterate_texts(paths: Sequence[str]) -> Iterator[str]:
@@ -94,8 +79,10 @@ def free_images(config: AugmentConfig, paired: set[str]) -> list[str]:
 
 def input_files(config: AugmentConfig) -> list[Path]:
     """Every file that the corpus depends on."""
-    given = [*config.pairs.files, config.pairs.images, *config.texts, config.images, config.positives.paraphrases]
-    files = [Path(name) for name in given if name]
+    given = [*config.pairs.files, *config.texts, config.images, config.positives.paraphrases]
+    files = [split_part(name)[0] for name in given if name]
+    for listed in [file for file in files if file.name.endswith(multi30k.IMAGES_NAME)]:
+        files += multi30k.caption_files(listed)
     for store in {config.regions, config.image_regions} - {""}:
         files.append(Path(store) / "meta.json")
     for folder in {config.positives.translate_to, config.positives.translate_back} - {""}:

@@ -13,14 +13,11 @@ class PairFiles:
     """Images with their captions."""
 
     files: tuple[str, ...]
-    """Caption files (`.jsonl`, or COCO's annotations as `.json`), all read; with `images`, files of one caption a line
-    instead, line n of each about image n (Flickr30k as Multi30k lays it out)."""
-
-    images: str = ""
-    """Names of the images, one a line, for `files` of one caption a line; an image's id is its name without suffix."""
+    """Caption files of any format that training reads, all of them: `.jsonl`, COCO's and Karpathy's `.json`, Visual
+    Genome's, and Multi30k's list of images, `train.images.txt`, beside its caption files (see data/README.md)."""
 
     image_prefix: str = ""
-    """Put before those ids, such as the folder of the pictures in the region store (`flickr30k/`)."""
+    """Put before the image ids, such as the folder of the pictures in the region store (`flickr30k/`)."""
 
 
 @dataclass(frozen=True)

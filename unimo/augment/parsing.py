@@ -44,6 +44,7 @@ class GraphBuilder:
 
     def __init__(self, text: str, tokens: list[Token], lexicon: Lexicon) -> None:
         self.text, self.tokens, self.lexicon = text, tokens, lexicon
+        self.positions = self._find_positions()
         self.prepositions = self._find_prepositions()
         self.objects: list[Node] = []
         self.attributes: list[tuple[Node, int]] = []
@@ -57,11 +58,15 @@ class GraphBuilder:
         """Objects and attributes first, then what relates them."""
         index = 0
         while index < len(self.tokens):
+            if index in self.positions:
+                index = self.positions[index]
+                continue
             phrase = self._phrase(index)
             if phrase is not None:
                 self._read_phrase(phrase)
             index = phrase.end if phrase is not None else index + 1
         self._read_predicates()
+        self._read_positions()
         self._read_relations()
         ordered = sorted(self.attributes, key=lambda pair: pair[0].start)
         return SceneGraph(self.text, tuple(self.objects), tuple(ordered), tuple(self.relations))
@@ -85,6 +90,9 @@ class GraphBuilder:
         found: dict[int, int] = {}
         index = 0
         while index < len(self.tokens):
+            if index in self.positions:
+                index = self.positions[index]
+                continue
             longest = self.lexicon.longest_preposition.get(self.tokens[index].word, 0)
             for length in range(min(longest, len(self.tokens) - index), 0, -1):
                 words = tuple(token.word for token in self.tokens[index : index + length])
@@ -96,6 +104,23 @@ class GraphBuilder:
                     found[index] = index + length
                     break
             index = found.get(index, index + 1)
+        return found
+
+    def _find_positions(self) -> dict[int, int]:
+        """Token -> one past the last of a place in the picture that begins there (`in the top left corner`)."""
+        found: dict[int, int] = {}
+        for index in range(len(self.tokens)):
+            if self._word(index) not in ("on", "in", "at") or self._word(index + 1) != "the":
+                continue
+            end = index + 2
+            while self._is(end, "position"):
+                end += 1
+            named = end > index + 2
+            end += self._is(end, "position_end")
+            if named and self._word(end) == "of" and self._is(end + 2, "picture"):
+                end += 3
+            if named and self._word(end) != "of" and self._tag(end) not in (*NOUNS, *_MODIFIERS):
+                found[index] = end
         return found
 
     def _is_verb_to(self, index: int, words: tuple[str, ...]) -> bool:
@@ -179,7 +204,8 @@ class GraphBuilder:
             return False
         if head == "close":
             return self._word(phrase.end) == "up"
-        return of_follows or self._word(phrase.first) == "this" or self._tag(phrase.end) == "BE"
+        shown = self._tag(phrase.end) == "BE" or self._is(phrase.end, "showing")
+        return of_follows or self._word(phrase.first) == "this" or shown
 
     def _split_phrase(self, phrase: _Phrase) -> tuple[list[tuple[int, int]], int]:
         """Token spans of the attributes, and where the object's own name begins."""
@@ -251,6 +277,18 @@ class GraphBuilder:
             leads_on = self._word(index + 1) == "to" and self._is(index, "leading")
             if owner is not None and (led_by or colour) and index not in self.prepositions and not leads_on:
                 self.attributes.append((self._attribute(index, index + 1), owner))
+
+    def _read_positions(self) -> None:
+        """A place belongs to the object in front; at the head of a clause, to the one that comes."""
+        for first, end in self.positions.items():
+            start, stop = self.tokens[first].start, self.tokens[end - 1].end
+            before = self._object_before(start)
+            after = next((number for number, node in enumerate(self.objects) if node.start >= stop), None)
+            leads = first == 0 or self._tag(first - 1) == "CC"
+            owner = after if after is not None and (leads or before is None) else before
+            if owner is not None:
+                node = Node("attribute", start, stop, self._join(first, end), "position")
+                self.attributes.append((node, owner))
 
     def _object_before(self, place: int) -> int | None:
         before = [number for number, node in enumerate(self.objects) if node.end <= place]
@@ -365,6 +403,8 @@ class GraphBuilder:
     def _leads_on(self, index: int) -> bool:
         """A verb that only leads to another (`trying to lift`, `getting ready to`), or to a likeness (`looks like`)."""
         word, forms = self._word(index), {base for base, _ in self.lexicon.verbs.get(self._word(index), ())}
+        if word in self.lexicon.words["showing"] and self._is(index - 1, "picture"):
+            return True
         if forms & {"look", "seem", "appear"} and self._word(index + 1) in ("like", "as"):
             return True
         if not forms & self.lexicon.words["catenative"]:

@@ -156,6 +156,7 @@ def _augment_record(
         items.append(
             {
                 "seed": seed,
+                "nodes": [[node.kind, node.start, node.end] for node in graph.nodes()],
                 "positives": positives[number],
                 "rewrites": [encode_rewrite(each) for each in rewrites],
                 "sentences": sentences,

@@ -184,7 +184,7 @@ class _Corrector:
         if (raw == "VBG" or "VBG" in forms or word in self.lexicon.words["ing_noun"]) and word.endswith("ing"):
             return self._ing(index, word)
         if word in self.lexicon.words["adverb"] and word not in self.lexicon.nouns:
-            return "RB"
+            return "JJ" if raw == "JJ" and self._nounish(index + 1) else "RB"
         if (forms & {"VB", "VBZ"} or raw in ("VB", "VBZ", "VBP")) and self._is_finite_verb(index, word, raw, forms):
             return "VBZ" if "VBZ" in forms or raw == "VBZ" else "VB"
         if raw in ("VBN", "VBD") or forms & {"VBN", "VBD"}:
@@ -264,6 +264,9 @@ class _Corrector:
             return any(tag in NOUNS for tag in self.tags) and following not in FINITE
         if before == "CC":
             return likely and self._coordinated_verb(third) and not (third is False and following in FINITE)
+        colour = "colour" in self.lexicon.attributes.get(self._word(index - 1), ())
+        if before == "JJ" and colour and likely and third and not self.finite:
+            return following in _AFTER_VERB  # "a man wearing red looks on"
         if before not in NOUNS or self.finite:
             return False
         if not likely:

@@ -49,6 +49,9 @@ class Lexicon:
     alike: Mapping[str, frozenset[str]]
     """Word -> words that may be true of the same thing: synonyms, broader and narrower ones."""
 
+    opposites: Mapping[str, frozenset[str]]
+    """Preposition or place in a picture -> those that exclude it."""
+
     def is_noun(self, word: str) -> bool:
         """Whether a word, in either number, is known to name an object."""
         return word in self.words["noun"] or self.noun_of(word) in self.nouns or self.noun_of(word) in self.persons
@@ -115,6 +118,7 @@ def load_lexicon(vocabulary: str = "") -> Lexicon:
         nouns=_kinds("objects.txt") | {singular(word): () for group in names["objects"] for word in group},
         attributes={word: () for group in names["attributes"] for word in group} | _kinds("attributes.txt"),
         persons=_persons(),
+        opposites=_opposites(),
         alike={word: frozenset(others) for word, others in alike.items()},
     )
 
@@ -125,6 +129,15 @@ def _persons() -> dict[str, tuple[str, str]]:
         sex, _, age = what.rpartition(" ")
         persons |= {word: (sex or "any", age) for word in members if word not in persons}
     return persons
+
+
+def _opposites() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for line in _logical_lines("opposites.txt"):
+        one, _, other = line.partition("|")
+        for words, against in ((one, other), (other, one)):
+            found |= {word: frozenset(_split(against)) for word in _split(words)}
+    return found
 
 
 def _kinds(file: str) -> dict[str, tuple[str, ...]]:

@@ -15,16 +15,26 @@ from unimo.files import read_lines
 IMAGES_NAME = ".images.txt"
 
 
+def caption_files(file: Path) -> list[Path]:
+    """The caption files beside the one that names the images.
+
+    Raises:
+        InputError: there are none.
+    """
+    split = file.name.removesuffix(IMAGES_NAME)
+    columns = sorted({*file.parent.glob(f"{split}.[0-9].en"), *file.parent.glob(f"{split}.[0-9].en.gz")})
+    if not columns:
+        raise InputError.at(file, f"no caption files {split}.1.en, ... (or .en.gz) beside it")
+    return columns
+
+
 def read_captions(file: Path) -> list[CaptionRecord]:
     """The images of a split with one caption of each caption file.
 
     Raises:
         InputError: no caption file, or one with another number of lines than there are images.
     """
-    split = file.name.removesuffix(IMAGES_NAME)
-    columns = sorted({*file.parent.glob(f"{split}.[0-9].en"), *file.parent.glob(f"{split}.[0-9].en.gz")})
-    if not columns:
-        raise InputError.at(file, f"no caption files {split}.1.en, ... (or .en.gz) beside it")
+    columns = caption_files(file)
     images = [Path(line.strip()).stem for _, line in read_lines(file)]
     texts = [[line.strip() for _, line in read_lines(column)] for column in columns]
     for column, lines in zip(columns, texts, strict=True):

@@ -1,0 +1,168 @@
+"""Hard negatives: what they replace, and what they never say."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.augment.conftest import make_captions
+from unimo.augment.graph import SceneGraph
+from unimo.augment.inflection import article
+from unimo.augment.parsing import PatternParser
+from unimo.augment.rewriting import REWRITE_KINDS, Rewrite, Rewriter, plain_text
+from unimo.augment.said import Said
+from unimo.augment.vocabulary import Vocabulary, count_corpus
+from unimo.files import read_lines
+
+Image = list[SceneGraph]
+
+
+def made_rewrites(
+    images: list[Image], parser: PatternParser, count: int, min_count: int
+) -> list[tuple[Image, int, Rewrite]]:
+    tables = count_corpus((graph for image in images for graph in image), parser.lexicon).to_json()
+    rewriter = Rewriter(tables, parser.lexicon, min_count)
+    found = []
+    for place, image in enumerate(images):
+        said = Said(image, parser.lexicon)
+        for number, graph in enumerate(image):
+            rewrites, _ = rewriter.rewrite(graph, said, [each.text for each in image], count, 7 * place + number)
+            found += [(image, number, rewrite) for rewrite in rewrites]
+    return found
+
+
+@pytest.fixture(scope="module")
+def small(parser: PatternParser) -> list[tuple[Image, int, Rewrite]]:
+    images = [[parser.parse(text) for text in make_captions(number)] for number in range(60)]
+    return made_rewrites(images, parser, 12, 1)
+
+
+def rest_of(text: str, rewrite: Rewrite, new: bool) -> list[str]:
+    """The text between the recorded places, in the old caption or the new one."""
+    edits = sorted([*rewrite.nodes, *rewrite.articles], key=lambda edit: edit.start)
+    parts, place, shift = [], 0, 0
+    for edit in edits:
+        parts.append(text[place : edit.start + shift])
+        length = len(edit.new) if new else edit.end - edit.start
+        place = edit.start + shift + length
+        shift += length - (edit.end - edit.start) if new else 0
+    return [*parts, text[place:]]
+
+
+def check(image: Image, number: int, rewrite: Rewrite, parser: PatternParser) -> None:
+    """The invariants of one rewrite."""
+    text = image[number].text
+    rewritten = rewrite.apply(text)
+    # exactly the recorded nodes differ (and the articles before them)
+    assert rest_of(text, rewrite, False) == rest_of(rewritten, rewrite, True)
+    nodes = {(node.start, node.end): node for node in image[number].nodes()}
+    replaced = [nodes[edit.start, edit.end] for edit in rewrite.nodes]
+    assert all(edit.old == text[edit.start : edit.end] != edit.new for edit in rewrite.nodes)
+    assert [node.kind for node in replaced] == [rewrite.kind] if rewrite.kind != "combination" else len(replaced) == 2
+    # agreement
+    for edit in rewrite.articles:
+        assert edit.old.lower() in ("a", "an")
+    for edit in rewrite.nodes:
+        before = re.search(r"\b(an?)\s+$", rewritten[: place_in(rewrite, edit.start)], re.IGNORECASE)
+        assert before is None or before.group(1).lower() == article(edit.new), rewritten
+    for node, edit in zip(replaced, rewrite.nodes, strict=True):
+        lemma = parser.lexicon.noun_of(edit.new.lower())
+        if node.kind == "object":
+            # nothing that the captions of the image say, nor a synonym; an occupation only if none of them speaks of it
+            others = [other.lemma for graph in image for other in graph.objects]
+            if (parser.lexicon.person(lemma) or ("", ""))[1] == "role":
+                assert not any(word.startswith(lemma[:4]) for graph in image for word in graph.text.lower().split())
+                others = [other for other in others if parser.lexicon.person(other) is None]
+            assert not any(parser.lexicon.may_both_be_true(lemma, other) for other in others), (rewritten, lemma)
+        if node.kind == "attribute":
+            assert not any(
+                parser.lexicon.may_both_be_true(edit.new.lower(), a.lemma) for g in image for a, _ in g.attributes
+            )
+        if node.kind == "relation" and edit.new.split()[0].lower() in parser.lexicon.verbs:
+            assert not any(edit.new.split()[0].lower() in graph.text.lower().split() for graph in image)
+    assert plain_text(rewritten) not in {plain_text(graph.text) for graph in image}
+
+
+def place_in(rewrite: Rewrite, start: int) -> int:
+    """Where a place of the old caption lies in the new one."""
+    before = [edit for edit in [*rewrite.nodes, *rewrite.articles] if edit.end <= start]
+    return start + sum(len(edit.new) - len(edit.old) for edit in before)
+
+
+def test_invariants(small: list[tuple[Image, int, Rewrite]], parser: PatternParser) -> None:
+    assert {rewrite.kind for _, _, rewrite in small} == set(REWRITE_KINDS)
+    for image, number, rewrite in small:
+        check(image, number, rewrite, parser)
+
+
+def test_the_right_word_of_the_right_form(small: list[tuple[Image, int, Rewrite]]) -> None:
+    single = {rewrite.apply(image[n].text) for image, n, rewrite in small if rewrite.kind != "combination"}
+    whole = " ".join(sorted(single))
+    assert "is pushing an orange" in whole and "is pushing a red" in whole
+    assert not re.search(
+        r"\ba orange|\ban red|Two \w+s? stands|is (?:ride|push|watch|paint)\b|Two (?:man|woman|boy) ", whole
+    )
+
+
+def test_the_same_seed_gives_the_same(parser: PatternParser) -> None:
+    image = [parser.parse(text) for text in make_captions(3)]
+    others = [parser.parse(text) for number in range(60) for text in make_captions(number)]
+    tables = count_corpus(others, parser.lexicon).to_json()
+    said, captions = Said(image, parser.lexicon), [graph.text for graph in image]
+
+    def made(seed: int) -> list[str]:
+        rewriter = Rewriter(tables, parser.lexicon, 1)
+        return [each.apply(captions[0]) for each in rewriter.rewrite(image[0], said, captions, 10, seed)[0]]
+
+    assert made(1) == made(1) != made(2)
+    assert len(set(made(1))) == len(made(1)) == 10
+
+
+def test_no_rewrite_and_why(parser: PatternParser) -> None:
+    rewriter = Rewriter(Vocabulary().to_json(), parser.lexicon)
+    for text, why in [
+        ("it is", "no objects, attributes or relations found"),
+        ("a dog", "nothing to replace its nodes by"),
+    ]:
+        graph = parser.parse(text)
+        assert rewriter.rewrite(graph, Said([graph], parser.lexicon), [text], 5, 1) == ([], why)
+
+
+def test_capitals_are_kept(parser: PatternParser) -> None:
+    tables = count_corpus([parser.parse(t) for n in range(60) for t in make_captions(n)], parser.lexicon).to_json()
+    graph = parser.parse("A GIRL RIDING AN ORANGE HORSE")
+    rewrites, _ = Rewriter(tables, parser.lexicon, 1).rewrite(graph, Said([graph], parser.lexicon), [graph.text], 20, 1)
+    assert rewrites
+    assert all(each.apply(graph.text).isupper() for each in rewrites)
+
+
+def test_another_caption_is_refused(small: list[tuple[Image, int, Rewrite]]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        small[0][2].apply("something else entirely, that is long enough to hold the place")
+
+
+@pytest.mark.slow
+def test_invariants_over_real_captions(shared: Path, parser: PatternParser) -> None:
+    """2,000 rewrites drawn from those of 4,000 images of Flickr30k."""
+    folder = shared / "data" / "flickr30k_captions"
+    columns = [[line for _, line in read_lines(folder / f"train.{n}.en.gz")][:4000] for n in range(1, 6)]
+    images = [[parser.parse(text.strip()) for text in texts] for texts in zip(*columns, strict=True)]
+    chosen = random.Random(5).sample(images, 400)
+    tables = count_corpus((graph for image in images for graph in image), parser.lexicon).to_json()
+    rewriter = Rewriter(tables, parser.lexicon)
+    found, enough, whole, three = [], 0, 0, 0
+    for place, image in enumerate(chosen):
+        said = Said(image, parser.lexicon)
+        for number, graph in enumerate(image):
+            rewrites, _ = rewriter.rewrite(graph, said, [each.text for each in image], 20, place * 5 + number)
+            found += [(image, number, rewrite) for rewrite in rewrites]
+            enough += len(rewrites) >= 5
+            if len({node.kind for node in graph.nodes()}) == 3:
+                whole, three = whole + 1, three + (len({each.kind for each in rewrites}) >= 3)
+    assert enough / (5 * len(chosen)) >= 0.9
+    assert three / whole >= 0.9
+    for image, number, rewrite in random.Random(6).sample(found, 2000):
+        check(image, number, rewrite, parser)
