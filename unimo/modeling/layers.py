@@ -14,6 +14,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
+from unimo.modeling.dropout import Dropout, dropout
 from unimo.modeling.inputs import ModelInputs
 from unimo.modeling.linear import Linear
 
@@ -44,7 +45,7 @@ class TextEmbeddings(nn.Layer):
         self.roles = nn.Embedding(config.num_roles, size, weight_attr=init) if config.num_roles else None
         self.turns = nn.Embedding(config.num_turns, size, weight_attr=init) if config.num_turns else None
         self.norm = layer_norm(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, inputs: ModelInputs, perturbation: Tensor | None = None) -> Tensor:
         """[B, T] ids -> [B, T, D]. ``perturbation`` [B, T, D] is added before the normalisation (VILLA)."""
@@ -82,7 +83,7 @@ class RegionEmbeddings(nn.Layer):
         self.locations = linear(config, 5 + 4 * self.num_frequencies, config.hidden_size)
         self.norm = layer_norm(config)
         self.location_norm = layer_norm(config) if config.region_norm == "separate" else None
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, inputs: ModelInputs, perturbation: Tensor | None = None) -> Tensor:
         """[B, R, F] and [B, R, 5] -> [B, R, D]. ``perturbation`` [B, R, F] is added to the features (VILLA)."""
@@ -97,15 +98,14 @@ class RegionEmbeddings(nn.Layer):
 
 @dataclass(frozen=True)
 class LayerCache:
-    """Keys and values that a decoding step of one layer attends to.
+    """Keys and values that a decoding step of one layer attends to: the prefix's, then every generated token's.
 
-    The prefix (image, source) is kept once an example, the generated suffix once a hypothesis.
+    A slot holds one token of one hypothesis. Slots never move: which of them a hypothesis descends from is told by the
+    bias of the step, so that following the beam copies nothing.
     """
 
-    prefix_keys: Tensor  # [B, H, P, D/H]
-    prefix_values: Tensor  # [B, H, P, D/H]
-    suffix_keys: Tensor | None = None  # [B, K, H, S, D/H], K hypotheses an example
-    suffix_values: Tensor | None = None  # [B, K, H, S, D/H]
+    keys: Tensor  # [B, H, N, D/H], N slots
+    values: Tensor  # [B, H, N, D/H]
 
 
 class SelfAttention(nn.Layer):
@@ -135,7 +135,7 @@ class SelfAttention(nn.Layer):
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         """Softmax attention: [B, H, L, D/H] three times -> [B, H, L, D/H]."""
         logits = paddle.matmul(queries, keys, transpose_y=True) + bias
-        weights = F.dropout(F.softmax(logits), self.dropout_prob, training=self.training)
+        weights = dropout(F.softmax(logits), self.dropout_prob, self.training)
         return paddle.matmul(weights, values)
 
     def merge(self, attended: Tensor) -> Tensor:
@@ -144,25 +144,18 @@ class SelfAttention(nn.Layer):
         swapped = attended.transpose([*range(rank - 3), rank - 2, rank - 3, rank - 1])
         return self.output(swapped.reshape([*swapped.shape[:-2], self.num_heads * self.head_size]))
 
-    def step(self, hidden: Tensor, cache: LayerCache, prefix_bias: Tensor) -> tuple[Tensor, LayerCache]:
-        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D] and the grown cache.
+    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor, first_slot: int) -> Tensor:
+        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D].
 
-        ``prefix_bias`` [B, 1, 1, P] hides the padding of the prefix.
+        Their keys and values are written into the K slots from ``first_slot`` on; ``bias`` [B, H, K, N] hides what a
+        hypothesis does not descend from.
         """
-        queries, keys, values = self.project(hidden.unsqueeze(2))  # [B, K, H, 1, D/H]
-        if cache.suffix_keys is not None:
-            keys = paddle.concat([cache.suffix_keys, keys], axis=3)
-            values = paddle.concat([cache.suffix_values, values], axis=3)
-        grown = LayerCache(cache.prefix_keys, cache.prefix_values, keys, values)
-        by_head = queries.squeeze(3).transpose([0, 2, 1, 3])  # [B, H, K, D/H]
-        prefix_logits = paddle.matmul(by_head, cache.prefix_keys, transpose_y=True) + prefix_bias
-        suffix_logits = paddle.matmul(queries, keys, transpose_y=True).squeeze(3).transpose([0, 2, 1, 3])
-        weights = F.softmax(paddle.concat([prefix_logits, suffix_logits], axis=-1))  # [B, H, K, P + S]
-        num_prefix = cache.prefix_keys.shape[2]
-        attended = paddle.matmul(weights[..., :num_prefix], cache.prefix_values)  # [B, H, K, D/H]
-        suffix_weights = weights[..., num_prefix:].transpose([0, 2, 1, 3]).unsqueeze(3)  # [B, K, H, 1, S]
-        attended = attended.transpose([0, 2, 1, 3]) + paddle.matmul(suffix_weights, values).squeeze(3)
-        return self.output(attended.reshape(hidden.shape)), grown
+        queries, keys, values = self.project(hidden)  # [B, H, K, D/H]
+        end = first_slot + hidden.shape[1]
+        cache.keys[:, :, first_slot:end] = keys
+        cache.values[:, :, first_slot:end] = values
+        logits = paddle.matmul(queries, cache.keys, transpose_y=True) + bias
+        return self.merge(paddle.matmul(F.softmax(logits), cache.values))
 
 
 class TransformerLayer(nn.Layer):
@@ -175,16 +168,15 @@ class TransformerLayer(nn.Layer):
         self.expand = linear(config, config.hidden_size, config.feed_forward_size)
         self.contract = linear(config, config.feed_forward_size, config.hidden_size)
         self.output_norm = layer_norm(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         """[B, L, D] -> [B, L, D]."""
         return self._finish(hidden, self.attention(hidden, bias))
 
-    def step(self, hidden: Tensor, cache: LayerCache, prefix_bias: Tensor) -> tuple[Tensor, LayerCache]:
-        """One decoding step: [B, K, D] -> [B, K, D] and the grown cache."""
-        attended, grown = self.attention.step(hidden, cache, prefix_bias)
-        return self._finish(hidden, attended), grown
+    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor, first_slot: int) -> Tensor:
+        """One decoding step: [B, K, D] -> [B, K, D]; see :meth:`SelfAttention.step`."""
+        return self._finish(hidden, self.attention.step(hidden, cache, bias, first_slot))
 
     def prefix(self, hidden: Tensor, bias: Tensor) -> tuple[Tensor, LayerCache]:
         """Encode a prefix [B, P, D] and keep its keys and values."""
