@@ -119,6 +119,7 @@ def test_trigrams_are_of_whole_words() -> None:
     assert blocker(histories, np.asarray([[2, 0, 3]])).tolist() == [[True, False, False]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=16))
 def test_blocking_equals_comparing_every_window(history: list[int]) -> None:
     opens = np.asarray([True, True, True, False, False])

@@ -65,11 +65,6 @@ def _read_lines(path: Path) -> list[tuple[str, Regions]]:
     return list(read_regions(path, BOTTOM_UP))
 
 
-def _read_lines(path: Path) -> None:
-    for _ in read_bottom_up_attention(path):
-        pass
-
-
 def _feature_line(image_id: str, regions: Regions) -> str:
     arrays = (regions.boxes, regions.features, regions.class_probabilities)
     encoded = [base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode() for array in arrays]

@@ -9,6 +9,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from unimo.generation.largest import largest
 from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
 from unimo.generation.trigrams import TrigramBlocker
 from unimo.modeling import ModelInputs, UnimoModel
@@ -106,11 +107,11 @@ class BeamSearch:
         """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
         logits = self.next_logits()
         # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
-        top, ids = paddle.topk(F.softmax(logits), min(self.settings.beam_size, logits.shape[-1]), axis=-1)
+        top, ids = largest(F.softmax(logits).numpy(), min(self.settings.beam_size, logits.shape[-1]))
         shape = (*self.beams.finished.shape, ids.shape[-1])
         with np.errstate(divide="ignore"):
-            logs = np.log(top.numpy().astype(np.float64))
-        return ids.numpy().reshape(shape), logs.reshape(shape)
+            logs = np.log(top.astype(np.float64))
+        return ids.reshape(shape), logs.reshape(shape)
 
     def _step_inputs(self, newest: Array, positions: Array) -> ModelInputs:
         def constant(value: int | None) -> Tensor | None:

@@ -96,16 +96,26 @@ class RegionEmbeddings(nn.Layer):
         return self.dropout(self.norm(projected) + self.location_norm(located))
 
 
-@dataclass(frozen=True)
+@dataclass
 class LayerCache:
-    """Keys and values that a decoding step of one layer attends to: the prefix's, then every generated token's.
+    """Keys and values that a decoding step of one layer attends to: the prefix's, and every generated token's.
 
-    A slot holds one token of one hypothesis. Slots never move: which of them a hypothesis descends from is told by the
-    bias of the step, so that following the beam copies nothing.
+    The prefix is kept once an example and never copied. A slot holds one generated token of one hypothesis, and slots
+    never move: which of them a hypothesis descends from is told by the bias of the step.
     """
 
-    keys: Tensor  # [B, H, N, D/H], N slots
-    values: Tensor  # [B, H, N, D/H]
+    keys: Tensor  # [B, H, P, D/H]
+    values: Tensor  # [B, H, P, D/H]
+    slot_keys: Tensor | None = None  # [B, H, S, D/H]
+    slot_values: Tensor | None = None  # [B, H, S, D/H]
+
+    def add(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Open slots for [B, H, K, D/H] keys and values; all slots' keys and values."""
+        if self.slot_keys is not None and self.slot_values is not None:
+            keys = paddle.concat([self.slot_keys, keys], axis=2)
+            values = paddle.concat([self.slot_values, values], axis=2)
+        self.slot_keys, self.slot_values = keys, values
+        return keys, values
 
 
 class SelfAttention(nn.Layer):
@@ -144,18 +154,18 @@ class SelfAttention(nn.Layer):
         swapped = attended.transpose([*range(rank - 3), rank - 2, rank - 3, rank - 1])
         return self.output(swapped.reshape([*swapped.shape[:-2], self.num_heads * self.head_size]))
 
-    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor, first_slot: int) -> Tensor:
-        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D].
+    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor) -> Tensor:
+        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D]; their slots are added to the cache.
 
-        Their keys and values are written into the K slots from ``first_slot`` on; ``bias`` [B, H, K, N] hides what a
-        hypothesis does not descend from.
+        ``bias`` [B, H, K, P + S] hides padding and what a hypothesis does not descend from.
         """
         queries, keys, values = self.project(hidden)  # [B, H, K, D/H]
-        end = first_slot + hidden.shape[1]
-        cache.keys[:, :, first_slot:end] = keys
-        cache.values[:, :, first_slot:end] = values
-        logits = paddle.matmul(queries, cache.keys, transpose_y=True) + bias
-        return self.merge(paddle.matmul(F.softmax(logits), cache.values))
+        slot_keys, slot_values = cache.add(keys, values)
+        prefix_logits = paddle.matmul(queries, cache.keys, transpose_y=True)
+        slot_logits = paddle.matmul(queries, slot_keys, transpose_y=True)
+        weights = F.softmax(paddle.concat([prefix_logits, slot_logits], axis=-1) + bias)
+        prefix_weights, slot_weights = paddle.split(weights, [cache.keys.shape[2], slot_keys.shape[2]], axis=-1)
+        return self.merge(paddle.matmul(prefix_weights, cache.values) + paddle.matmul(slot_weights, slot_values))
 
 
 class TransformerLayer(nn.Layer):
@@ -174,9 +184,9 @@ class TransformerLayer(nn.Layer):
         """[B, L, D] -> [B, L, D]."""
         return self._finish(hidden, self.attention(hidden, bias))
 
-    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor, first_slot: int) -> Tensor:
+    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor) -> Tensor:
         """One decoding step: [B, K, D] -> [B, K, D]; see :meth:`SelfAttention.step`."""
-        return self._finish(hidden, self.attention.step(hidden, cache, bias, first_slot))
+        return self._finish(hidden, self.attention.step(hidden, cache, bias))
 
     def prefix(self, hidden: Tensor, bias: Tensor) -> tuple[Tensor, LayerCache]:
         """Encode a prefix [B, P, D] and keep its keys and values."""

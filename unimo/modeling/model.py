@@ -99,7 +99,7 @@ class UnimoModel(nn.Layer):
         for layer in self.layers:
             hidden, cache = layer.prefix(hidden, bias)
             caches.append(cache)
-        return DecodingState.of_prefix(caches, inputs.segment_ids.numpy() > 0)
+        return DecodingState(caches, inputs.segment_ids.numpy() > 0)
 
     def decode_step(self, step: ModelInputs, state: DecodingState) -> Tensor:
         """One token further: ids and positions [B, K] of the newest tokens -> states [B, K, D]; ``state`` grows.
@@ -108,10 +108,10 @@ class UnimoModel(nn.Layer):
         says which hypotheses live on: :meth:`DecodingState.follow`.
         """
         assert step.input_ids is not None
-        first_slot, bias = state.open_slots(step.input_ids.shape[1], self.config.num_attention_heads)
+        bias = state.open_slots(step.input_ids.shape[1], self.config.num_attention_heads)
         hidden = self.text_embeddings(step)
         for layer, cache in zip(self.layers, state.caches, strict=True):
-            hidden = layer.step(hidden, cache, bias, first_slot)
+            hidden = layer.step(hidden, cache, bias)
         return hidden
 
     @classmethod
