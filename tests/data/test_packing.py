@@ -27,6 +27,7 @@ CONFIG = UnimoConfig(
 sizes_strategy = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30)), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(sizes_strategy, st.integers(20, 300), st.integers(0, 8))
 def test_every_record_once_within_the_budget(sizes: list[tuple[int, int]], budget: int, max_examples: int) -> None:
     batches = packed_batches(sizes, budget, seed=1, epoch=2, max_examples=max_examples)
@@ -37,6 +38,7 @@ def test_every_record_once_within_the_budget(sizes: list[tuple[int, int]], budge
     assert all(len(batch) <= max(max_examples, largest) for batch in batches)
 
 
+@settings(deadline=None)
 @given(sizes_strategy)
 def test_rows_hold_every_example_and_not_more_than_their_capacity(sizes: list[tuple[int, int]]) -> None:
     rows = fill_rows(sizes)

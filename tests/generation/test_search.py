@@ -93,13 +93,29 @@ def test_impossible_lengths_are_refused() -> None:
         BeamSettings(min_length=5, max_length=3)
 
 
+def repeats(opens_word: np.ndarray, token_ids: list[int]) -> bool:
+    """Whether the last three words stand earlier in the sequence too: every window compared with the last."""
+    words: list[tuple[int, ...]] = []
+    for token in token_ids:
+        if not words or opens_word[token]:
+            words.append((token,))
+        else:
+            words[-1] += (token,)
+    windows = list(zip(words, words[1:], words[2:], strict=False))
+    return len(words) > 3 and windows[-1] in windows[:-1]
+
+
 def test_trigrams_are_of_whole_words() -> None:
     opens = np.asarray([True, True, True, False])  # token 3 continues a word
     blocker = TrigramBlocker(opens)
-    assert blocker.repeats([0, 1, 2, 0, 1, 2])
-    assert not blocker.repeats([0, 1, 2, 3, 0, 1, 2])  # "2 3" is one word, the last is "2"
-    assert blocker.repeats([0, 1, 2, 3, 0, 1, 2, 3])
-    assert not blocker.repeats([0, 1, 2])
+    for whole, expected in (
+        ([0, 1, 2, 0, 1, 2], True),
+        ([0, 1, 2, 3, 0, 1, 2], False),  # "2 3" is one word, the last is "2"
+        ([0, 1, 2, 3, 0, 1, 2, 3], True),
+        ([0, 1, 2], False),
+    ):
+        assert repeats(opens, whole) is expected
+        assert blocker(np.asarray([whole[:-1]]), np.asarray([[whole[-1]]])).tolist() == [[expected]]
     histories = np.asarray([[0, 1, 2, 0, 1]])
     assert blocker(histories, np.asarray([[2, 0, 3]])).tolist() == [[True, False, False]]
 
@@ -111,3 +127,11 @@ def test_repeats_that_float32_cannot_tell_apart_tie() -> None:
         candidates, settings_ = np.asarray([[[1], [2]]]), BeamSettings(beam_size=1)
         found = extend(beams, candidates, np.asarray([logs])[:, :, None], END, settings_, lambda _, ids: ids > 0)
         assert found.parents.tolist() == [[winner]]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=16))
+def test_blocking_equals_comparing_every_window(history: list[int]) -> None:
+    opens = np.asarray([True, True, True, False, False])
+    found = TrigramBlocker(opens)(np.asarray([history]), np.arange(5)[None])[0].tolist()
+    assert found == [repeats(opens, [*history, candidate]) for candidate in range(5)]

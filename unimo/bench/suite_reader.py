@@ -56,10 +56,8 @@ def _reading(bench: Bench, folder: Path) -> Figure:
             for image_id in ids:
                 store[image_id]
 
-        local = {
-            name: bench.clock.timed(partial(_read_lines, path))
-            for name, path in {"lines": folder / FILE_NAME, "gzip": folder / f"{FILE_NAME}.gz"}.items()
-        }
+        files = {"lines": folder / FILE_NAME, "gzip": folder / f"{FILE_NAME}.gz"}
+        local = {name: bench.clock.timed(partial(_read_lines, path)) for name, path in files.items()}
         return bench.compare("reader.store", from_store, "images/s", count, local=local)
 
 

@@ -21,7 +21,7 @@ from typing import Literal
 from unimo.errors import InputError
 
 SUMMARY = "measure speed: shares of the machine's peak, ratios to peers"
-FIRST_WORD = "suite"  # the flag whose name may be left out
+POSITIONAL = "suite"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Arguments:
     """What is measured, and how often."""
 
     suite: str
-    """Which suite; its flag may be left out: `bench encoder`."""
+    """Which suite."""
 
     threads: int = 1
     """Threads of every program that is measured."""

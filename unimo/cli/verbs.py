@@ -101,8 +101,6 @@ def run_module(module: ModuleType, verb: str, argv: Sequence[str]) -> int:
         extra = describe_job(list(argv)) if describe_job is not None else ""
         print(verb_help(module, verb, extra), end="")
         return 0
-    if (first := getattr(module, "FIRST_WORD", "")) and argv and not argv[0].startswith("-"):
-        argv = [f"--{first}", *argv]
     if not getattr(module, "JOB", False):
         return int(module.run(parse_arguments(module.Arguments, argv, getattr(module, "POSITIONAL", ""))))
     own, job = split_job_argv(module.Arguments, argv)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from unimo.generation.largest import largest
 from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
 from unimo.generation.trigrams import TrigramBlocker
-from unimo.modeling import DecodingState, ModelInputs, UnimoModel
+from unimo.modeling import ModelInputs, UnimoModel
 
 Array = np.ndarray
 
@@ -82,7 +83,7 @@ class BeamSearch:
         with paddle.no_grad():
             while self.active.size:
                 self.beams = self.extended()
-                self.state = _reorder(self.state, self.beams.parents)
+                self.state.follow(self.beams.parents)
                 self._retire()
         return [read_hypotheses(ids, scores, self.target.end_id) for ids, scores in self.results]
 
@@ -96,7 +97,7 @@ class BeamSearch:
         length = self.beams.token_ids.shape[2]
         newest = self.beams.token_ids[:, :, -1]
         positions = np.broadcast_to((self.first_positions + length - 1)[:, None], newest.shape)
-        states, self.state = self.model.decode_step(self._step_inputs(newest, positions), self.state)
+        states = self.model.decode_step(self._step_inputs(newest, positions), self.state)
         logits = self.model.language_logits(states.reshape([-1, states.shape[-1]]))
         if length - 1 < self.settings.min_length:
             logits[:, self.target.end_id] = logits[:, self.target.end_id] + FORBIDDEN
@@ -106,11 +107,11 @@ class BeamSearch:
         """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
         logits = self.next_logits()
         # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
-        top, ids = paddle.topk(F.softmax(logits), min(self.settings.beam_size, logits.shape[-1]), axis=-1)
+        top, ids = largest(F.softmax(logits).numpy(), min(self.settings.beam_size, logits.shape[-1]))
         shape = (*self.beams.finished.shape, ids.shape[-1])
         with np.errstate(divide="ignore"):
-            logs = np.log(top.numpy().astype(np.float64))
-        return ids.numpy().reshape(shape), logs.reshape(shape)
+            logs = np.log(top.astype(np.float64))
+        return ids.reshape(shape), logs.reshape(shape)
 
     def _step_inputs(self, newest: Array, positions: Array) -> ModelInputs:
         def constant(value: int | None) -> Tensor | None:
@@ -141,33 +142,5 @@ class BeamSearch:
             self.beams = Beams(beams.token_ids[keep], beams.scores[keep], beams.finished[keep], beams.parents[keep])
             done = done[keep]
             if len(keep):
-                self.state = _select(self.state, keep)
+                self.state.keep(keep)
         self.was_done = done
-
-
-def _reorder(state: DecodingState, parents: Array) -> DecodingState:
-    """Generated keys and values follow their hypotheses; the prefix stays where it is."""
-    num_examples, num_parents = parents.shape[0], state.caches[0].suffix_keys.shape[1]  # type: ignore[union-attr]
-    rows = paddle.to_tensor((np.arange(num_examples)[:, None] * num_parents + parents).reshape(-1))
-
-    def follow(cached: Tensor | None) -> Tensor:
-        assert cached is not None
-        flat = paddle.gather(cached.reshape([-1, *cached.shape[2:]]), rows)
-        return flat.reshape([num_examples, parents.shape[1], *cached.shape[2:]])
-
-    caches = tuple(
-        replace(cache, suffix_keys=follow(cache.suffix_keys), suffix_values=follow(cache.suffix_values))
-        for cache in state.caches
-    )
-    return DecodingState(caches, state.prefix_bias)
-
-
-def _select(state: DecodingState, keep: Array) -> DecodingState:
-    """The state of some examples only."""
-    index = paddle.to_tensor(keep)
-
-    def pick(cached: Tensor | None) -> Tensor | None:
-        return None if cached is None else paddle.gather(cached, index)
-
-    caches = tuple(type(cache)(*(pick(value) for value in vars(cache).values())) for cache in state.caches)
-    return DecodingState(caches, paddle.gather(state.prefix_bias, index))

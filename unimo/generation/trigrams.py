@@ -16,21 +16,31 @@ class TrigramBlocker:
 
     def __call__(self, histories: Array, candidates: Array) -> Array:
         """[N, length] token ids and [N, C] candidates -> [N, C] bool: the candidate repeats a trigram."""
-        blocked = np.zeros(candidates.shape, bool)
-        for row, history in enumerate(histories):
-            for column, candidate in enumerate(candidates[row]):
-                blocked[row, column] = self.repeats([*history.tolist(), int(candidate)])
+        return np.array([self._row(*pair) for pair in zip(histories.tolist(), candidates.tolist(), strict=True)], bool)
+
+    def _row(self, history: list[int], candidates: list[int]) -> list[bool]:
+        """Which candidates of one hypothesis close a trigram that stands earlier in it; its words are read once."""
+        words = self.words(history)
+        if len(words) < 3:
+            return [False] * len(candidates)
+        trigrams = list(zip(words, words[1:], words[2:], strict=False))
+        # of a candidate that opens a word all trigrams stand before it; of one that goes on with the last word, only
+        # those without that word
+        known, known_before = set(trigrams), set(trigrams[:-1])
+        (third, second, last), blocked = words[-3:], []
+        for candidate in candidates:
+            if self.opens_word[candidate]:
+                blocked.append((second, last, (candidate,)) in known)
+            else:
+                blocked.append((third, second, (*last, candidate)) in known_before)
         return blocked
 
-    def repeats(self, token_ids: list[int]) -> bool:
-        """Whether the last three words (the last one maybe unfinished) stand earlier in the sequence too."""
+    def words(self, token_ids: list[int]) -> list[tuple[int, ...]]:
+        """The tokens of each word; the last one may be unfinished."""
         words: list[tuple[int, ...]] = []
         for token in token_ids:
             if not words or self.opens_word[token]:
                 words.append((token,))
             else:
                 words[-1] += (token,)
-        if len(words) <= 3:
-            return False
-        last = tuple(words[-3:])
-        return any(tuple(words[start : start + 3]) == last for start in range(len(words) - 3))
+        return words

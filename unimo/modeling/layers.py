@@ -14,6 +14,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
+from unimo.modeling.dropout import Dropout, dropout
 from unimo.modeling.inputs import ModelInputs
 from unimo.modeling.linear import Linear
 
@@ -44,7 +45,7 @@ class TextEmbeddings(nn.Layer):
         self.roles = nn.Embedding(config.num_roles, size, weight_attr=init) if config.num_roles else None
         self.turns = nn.Embedding(config.num_turns, size, weight_attr=init) if config.num_turns else None
         self.norm = layer_norm(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, inputs: ModelInputs, perturbation: Tensor | None = None) -> Tensor:
         """[B, T] ids -> [B, T, D]. ``perturbation`` [B, T, D] is added before the normalisation (VILLA)."""
@@ -82,7 +83,7 @@ class RegionEmbeddings(nn.Layer):
         self.locations = linear(config, 5 + 4 * self.num_frequencies, config.hidden_size)
         self.norm = layer_norm(config)
         self.location_norm = layer_norm(config) if config.region_norm == "separate" else None
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, inputs: ModelInputs, perturbation: Tensor | None = None) -> Tensor:
         """[B, R, F] and [B, R, 5] -> [B, R, D]. ``perturbation`` [B, R, F] is added to the features (VILLA)."""
@@ -95,17 +96,26 @@ class RegionEmbeddings(nn.Layer):
         return self.dropout(self.norm(projected) + self.location_norm(located))
 
 
-@dataclass(frozen=True)
+@dataclass
 class LayerCache:
-    """Keys and values that a decoding step of one layer attends to.
+    """Keys and values that a decoding step of one layer attends to: the prefix's, and every generated token's.
 
-    The prefix (image, source) is kept once an example, the generated suffix once a hypothesis.
+    The prefix is kept once an example and never copied. A slot holds one generated token of one hypothesis, and slots
+    never move: which of them a hypothesis descends from is told by the bias of the step.
     """
 
-    prefix_keys: Tensor  # [B, H, P, D/H]
-    prefix_values: Tensor  # [B, H, P, D/H]
-    suffix_keys: Tensor | None = None  # [B, K, H, S, D/H], K hypotheses an example
-    suffix_values: Tensor | None = None  # [B, K, H, S, D/H]
+    keys: Tensor  # [B, H, P, D/H]
+    values: Tensor  # [B, H, P, D/H]
+    slot_keys: Tensor | None = None  # [B, H, S, D/H]
+    slot_values: Tensor | None = None  # [B, H, S, D/H]
+
+    def add(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Open slots for [B, H, K, D/H] keys and values; all slots' keys and values."""
+        if self.slot_keys is not None and self.slot_values is not None:
+            keys = paddle.concat([self.slot_keys, keys], axis=2)
+            values = paddle.concat([self.slot_values, values], axis=2)
+        self.slot_keys, self.slot_values = keys, values
+        return keys, values
 
 
 class SelfAttention(nn.Layer):
@@ -135,7 +145,7 @@ class SelfAttention(nn.Layer):
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         """Softmax attention: [B, H, L, D/H] three times -> [B, H, L, D/H]."""
         logits = paddle.matmul(queries, keys, transpose_y=True) + bias
-        weights = F.dropout(F.softmax(logits), self.dropout_prob, training=self.training)
+        weights = dropout(F.softmax(logits), self.dropout_prob, self.training)
         return paddle.matmul(weights, values)
 
     def merge(self, attended: Tensor) -> Tensor:
@@ -144,25 +154,18 @@ class SelfAttention(nn.Layer):
         swapped = attended.transpose([*range(rank - 3), rank - 2, rank - 3, rank - 1])
         return self.output(swapped.reshape([*swapped.shape[:-2], self.num_heads * self.head_size]))
 
-    def step(self, hidden: Tensor, cache: LayerCache, prefix_bias: Tensor) -> tuple[Tensor, LayerCache]:
-        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D] and the grown cache.
+    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor) -> Tensor:
+        """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D]; their slots are added to the cache.
 
-        ``prefix_bias`` [B, 1, 1, P] hides the padding of the prefix.
+        ``bias`` [B, H, K, P + S] hides padding and what a hypothesis does not descend from.
         """
-        queries, keys, values = self.project(hidden.unsqueeze(2))  # [B, K, H, 1, D/H]
-        if cache.suffix_keys is not None:
-            keys = paddle.concat([cache.suffix_keys, keys], axis=3)
-            values = paddle.concat([cache.suffix_values, values], axis=3)
-        grown = LayerCache(cache.prefix_keys, cache.prefix_values, keys, values)
-        by_head = queries.squeeze(3).transpose([0, 2, 1, 3])  # [B, H, K, D/H]
-        prefix_logits = paddle.matmul(by_head, cache.prefix_keys, transpose_y=True) + prefix_bias
-        suffix_logits = paddle.matmul(queries, keys, transpose_y=True).squeeze(3).transpose([0, 2, 1, 3])
-        weights = F.softmax(paddle.concat([prefix_logits, suffix_logits], axis=-1))  # [B, H, K, P + S]
-        num_prefix = cache.prefix_keys.shape[2]
-        attended = paddle.matmul(weights[..., :num_prefix], cache.prefix_values)  # [B, H, K, D/H]
-        suffix_weights = weights[..., num_prefix:].transpose([0, 2, 1, 3]).unsqueeze(3)  # [B, K, H, 1, S]
-        attended = attended.transpose([0, 2, 1, 3]) + paddle.matmul(suffix_weights, values).squeeze(3)
-        return self.output(attended.reshape(hidden.shape)), grown
+        queries, keys, values = self.project(hidden)  # [B, H, K, D/H]
+        slot_keys, slot_values = cache.add(keys, values)
+        prefix_logits = paddle.matmul(queries, cache.keys, transpose_y=True)
+        slot_logits = paddle.matmul(queries, slot_keys, transpose_y=True)
+        weights = F.softmax(paddle.concat([prefix_logits, slot_logits], axis=-1) + bias)
+        prefix_weights, slot_weights = paddle.split(weights, [cache.keys.shape[2], slot_keys.shape[2]], axis=-1)
+        return self.merge(paddle.matmul(prefix_weights, cache.values) + paddle.matmul(slot_weights, slot_values))
 
 
 class TransformerLayer(nn.Layer):
@@ -175,16 +178,15 @@ class TransformerLayer(nn.Layer):
         self.expand = linear(config, config.hidden_size, config.feed_forward_size)
         self.contract = linear(config, config.feed_forward_size, config.hidden_size)
         self.output_norm = layer_norm(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
         """[B, L, D] -> [B, L, D]."""
         return self._finish(hidden, self.attention(hidden, bias))
 
-    def step(self, hidden: Tensor, cache: LayerCache, prefix_bias: Tensor) -> tuple[Tensor, LayerCache]:
-        """One decoding step: [B, K, D] -> [B, K, D] and the grown cache."""
-        attended, grown = self.attention.step(hidden, cache, prefix_bias)
-        return self._finish(hidden, attended), grown
+    def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor) -> Tensor:
+        """One decoding step: [B, K, D] -> [B, K, D]; see :meth:`SelfAttention.step`."""
+        return self._finish(hidden, self.attention.step(hidden, cache, bias))
 
     def prefix(self, hidden: Tensor, bias: Tensor) -> tuple[Tensor, LayerCache]:
         """Encode a prefix [B, P, D] and keep its keys and values."""

@@ -11,9 +11,10 @@ from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
 from unimo.files import atomic_folder
+from unimo.modeling.decoding_state import DecodingState
 from unimo.modeling.heads import HEADS
 from unimo.modeling.inputs import ModelInputs, attention_bias, attention_mask
-from unimo.modeling.layers import LayerCache, RegionEmbeddings, TextEmbeddings, TransformerLayer
+from unimo.modeling.layers import RegionEmbeddings, TextEmbeddings, TransformerLayer
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config, write_model_files
 
 
@@ -23,14 +24,6 @@ class Perturbations:
 
     text: Tensor | None = None  # [B, T, D], added to word + position before the normalisation
     regions: Tensor | None = None  # [B, R, F], added to the region features
-
-
-@dataclass(frozen=True)
-class DecodingState:
-    """What a decoding step needs of the past: a cache a layer, and which prefix positions are padding."""
-
-    caches: tuple[LayerCache, ...]
-    prefix_bias: Tensor  # [B, 1, 1, P]
 
 
 class UnimoModel(nn.Layer):
@@ -106,20 +99,20 @@ class UnimoModel(nn.Layer):
         for layer in self.layers:
             hidden, cache = layer.prefix(hidden, bias)
             caches.append(cache)
-        visible = (inputs.segment_ids > 0).astype("float32")
-        return DecodingState(tuple(caches), ((visible - 1.0) * 1e4).unsqueeze([1, 2]))
+        return DecodingState(caches, inputs.segment_ids.numpy() > 0)
 
-    def decode_step(self, step: ModelInputs, state: DecodingState) -> tuple[Tensor, DecodingState]:
-        """One token further: ids and positions [B, K] of the newest tokens -> states [B, K, D].
+    def decode_step(self, step: ModelInputs, state: DecodingState) -> Tensor:
+        """One token further: ids and positions [B, K] of the newest tokens -> states [B, K, D]; ``state`` grows.
 
-        Only the text fields of ``step`` are read; its T is K, the hypotheses of an example.
+        Only the text fields of ``step`` are read; its T is K, the hypotheses of an example. After the step the caller
+        says which hypotheses live on: :meth:`DecodingState.follow`.
         """
+        assert step.input_ids is not None
+        bias = state.open_slots(step.input_ids.shape[1], self.config.num_attention_heads)
         hidden = self.text_embeddings(step)
-        caches = []
         for layer, cache in zip(self.layers, state.caches, strict=True):
-            hidden, grown = layer.step(hidden, cache, state.prefix_bias)
-            caches.append(grown)
-        return hidden, DecodingState(tuple(caches), state.prefix_bias)
+            hidden = layer.step(hidden, cache, bias)
+        return hidden
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, heads: Mapping[str, int] | None = None) -> UnimoModel:
