@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import astuple, dataclass
+from typing import Any, Literal, Protocol
 
 NodeKind = Literal["object", "attribute", "relation"]
 KINDS: tuple[NodeKind, ...] = ("object", "attribute", "relation")
@@ -53,6 +53,21 @@ class SceneGraph:
     def names(self, kind: NodeKind) -> list[str]:
         """The nodes of a kind as they stand in the text, in lower case."""
         return [self.text[node.start : node.end].lower() for node in self.nodes() if node.kind == kind]
+
+    def to_json(self) -> list[Any]:
+        """The graph in plain containers."""
+        return list(astuple(self))
+
+    @classmethod
+    def from_json(cls, values: list[Any]) -> SceneGraph:
+        """What :meth:`to_json` returned."""
+        text, objects, attributes, relations = values
+        return cls(
+            text,
+            tuple(Node(*node) for node in objects),
+            tuple((Node(*node), owner) for node, owner in attributes),
+            tuple((Node(*node), subject, target) for node, subject, target in relations),
+        )
 
 
 class SceneGraphParser(Protocol):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,11 @@ class Workspace:
             for each in fields
         ]
 
+    def graphs(self, shard: int) -> Iterator[SceneGraph]:
+        """The scene graphs that the first pass found in a shard, caption by caption."""
+        with (self.work / f"graphs-{shard:05d}.jsonl").open(encoding="utf-8") as lines:
+            yield from (SceneGraph.from_json(json.loads(line)) for line in lines)
+
 
 @functools.lru_cache(maxsize=1)
 def _workspace(folder: str) -> Workspace:
@@ -91,9 +97,11 @@ def _workspace(folder: str) -> Workspace:
 
 
 def count_shard(folder: str, shard: int) -> None:
-    """First pass: the vocabulary of a shard, and what each caption speaks of."""
+    """First pass: the scene graphs of a shard, their vocabulary, and what each caption speaks of."""
     space = _workspace(folder)
     graphs = [space.parser.parse(caption) for record, _ in space.records(shard) for caption in record.captions]
+    with atomic_write(space.work / f"graphs-{shard:05d}.jsonl") as stream:
+        stream.writelines(json.dumps(graph.to_json(), ensure_ascii=False) + "\n" for graph in graphs)
     counts = count_corpus(graphs, space.parser.lexicon).to_json()
     write_json(space.work / f"counts-{shard:05d}.json", {"tables": counts, "contents": [_content(g) for g in graphs]})
 
@@ -115,12 +123,15 @@ def augment_shard(folder: str, shard: int) -> None:
     texts = _texts(space, first_caption, num_captions)
     images, without_regions = _images(space, [record.image_id for record, _ in records])
     statistics: Counter[str] = Counter({"images without regions": without_regions})
-    offsets, caption = [0], first_caption
+    offsets, caption, graphs = [0], first_caption, space.graphs(shard)
     with atomic_write(space.folder / shard_name(shard), "wb") as stream:
         for number, (record, also_true) in enumerate(records):
             others = {first_record + number, *also_true}
             part = slice(caption - first_caption, caption - first_caption + len(record.captions))
-            line = _augment_record(space, record, others, neighbours[part], texts[part], images[number], statistics)
+            own = list(itertools.islice(graphs, len(record.captions)))
+            line = _augment_record(
+                space, record, own, others, neighbours[part], texts[part], images[number], statistics
+            )
             data = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8")
             offsets.append(offsets[-1] + stream.write(data))
             caption += len(record.captions)
@@ -137,6 +148,7 @@ def shard_name(shard: int) -> str:
 def _augment_record(
     space: Workspace,
     record: CaptionRecord,
+    graphs: Sequence[SceneGraph],
     same: set[int],
     neighbours: Sequence[np.ndarray],
     texts: Sequence[np.ndarray],
@@ -144,7 +156,6 @@ def _augment_record(
     statistics: Counter[str],
 ) -> dict[str, Any]:
     """One line of a shard. ``same``: numbers of the records whose captions are no negatives."""
-    graphs = [space.parser.parse(caption) for caption in record.captions]
     said = Said(graphs, space.parser.lexicon)
     positives = choose_positives(record, space.providers, space.config.positives.num_positives)
     items = []
