@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # before Paddle starts: tests are small, and several run side by side
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+hypothesis.settings.register_profile("unimo", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("unimo")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UNIMO_SHARED", REPOSITORY.parent / "shared"))
@@ -27,6 +32,13 @@ def shared() -> Path:
 def goldens(shared: Path) -> Path:
     """Inputs and outputs of the original program."""
     return shared / "goldens"
+
+
+@pytest.fixture
+def without_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """METEOR, which has tests of its own, is left out: its Java program takes longer to start than most tests."""
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, *args: None if name == "java" else which(name, *args))
 
 
 @dataclass(frozen=True)

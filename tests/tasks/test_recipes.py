@@ -33,6 +33,7 @@ def test_every_recipe_has_data_and_a_script() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_java")
 @pytest.mark.parametrize("name", NAMES)
 def test_recipe(
     checkpoint: Path,

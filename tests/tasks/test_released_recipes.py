@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from shutil import which
 
 import pytest
 
@@ -123,13 +121,12 @@ def test_every_recipe_of_the_release_is_here() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_java")
 @pytest.mark.parametrize("name", [f"{name}{suffix}" for name in RELEASED for suffix in ("", "_large")])
 def test_recipe(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     from unimo.config import read_yaml
 
     monkeypatch.chdir(tmp_path)
-    # METEOR has tests of its own, and its Java program takes longer to start than all else here
-    monkeypatch.setattr(shutil, "which", lambda name: None if name == "java" else which(name))
     recipe = RECIPES / f"{name}.yaml"
     splits = list(read_yaml([recipe], [])["data"]["evaluate"])
     start = ["--init_from", str(checkpoint), "--tokenizer", str(checkpoint), "--output", "run"]
