@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +17,15 @@ class RewrittenCaption:
     """One caption's candidates (see ``contrastive_learning.CaptionCandidates``)."""
 
     positives: Sequence[str]
-    rewrites: Sequence[str]
+    rewrites: Mapping[str, Sequence[str]]
     similar: Sequence[str]
     image_ids: Sequence[str]
     texts: Sequence[str]
 
 
 @dataclass(frozen=True)
-class RewrittenNode:
-    """A node of a caption's scene graph that the job has replaced: its kind, and its characters."""
+class CaptionNode:
+    """A node of a caption's scene graph: its kind, and its characters."""
 
     kind: str
     start: int
@@ -49,14 +49,10 @@ class AugmentedSource:
     def candidates(self, image_id: str, caption: str) -> RewrittenCaption:
         """Rewritten captions, retrieved images and texts."""
         found = self.corpus[image_id, caption]
-        rewrites = [text for kind in REWRITE_KINDS for text in found.negatives[kind]]
+        rewrites = {kind: found.negatives[kind] for kind in REWRITE_KINDS}
         similar = found.negatives["sentence"]
         return RewrittenCaption(found.positives, rewrites, similar, found.retrieved_images, found.retrieved_texts)
 
-    def nodes(self, image_id: str, caption: str) -> list[RewrittenNode]:
-        """The nodes that were replaced; one that the job found nothing to put in place of is not among them."""
-        single = [each for each in self.corpus[image_id, caption].rewrites if len(each.nodes) == 1]
-        return sorted(
-            {RewrittenNode(each.kind, each.nodes[0].start, each.nodes[0].end) for each in single},
-            key=lambda node: (node.start, node.end, node.kind),
-        )
+    def nodes(self, image_id: str, caption: str) -> list[CaptionNode]:
+        """The caption's scene graph, in the order of the text."""
+        return [CaptionNode(*node) for node in self.corpus[image_id, caption].nodes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -31,7 +31,8 @@ class CandidateCounts:
     """Sentence-level positives: the caption said otherwise; encoded with the image."""
 
     rewrites: int = 5
-    """Hard negatives with an object, attribute or relation replaced; encoded with the image."""
+    """Hard negatives with an object, attribute, relation or two of them replaced, as many of each kind as there are;
+    encoded with the image."""
 
     similar: int = 1
     """Hard negatives that are captions of other images, most similar by TF-IDF; encoded with the image."""
@@ -90,8 +91,8 @@ class CaptionCandidates(Protocol):
         """Texts that say the same."""
 
     @property
-    def rewrites(self) -> Sequence[str]:
-        """Texts with an object, attribute or relation replaced."""
+    def rewrites(self) -> Mapping[str, Sequence[str]]:
+        """Texts with an object, attribute, relation or two of them replaced, by kind."""
 
     @property
     def similar(self) -> Sequence[str]:
@@ -169,7 +170,7 @@ class CandidateSampler:
         else:
             found = self.source.candidates(record.image_id, caption)
             positives = _draw(found.positives, counts.positives, rng)
-            texts += _draw(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
+            texts += _draw_kinds(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
             image_ids, retrieved = _draw(found.image_ids, counts.images, rng), _draw(found.texts, counts.texts, rng)
         encoded = self._encode([caption, *positives, *texts, *retrieved])
         first_text = 1 + len(positives)
@@ -226,3 +227,13 @@ def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[s
     if len(values) <= count:
         return list(values)
     return [values[int(place)] for place in rng.choice(len(values), size=count, replace=False)]
+
+
+def _draw_kinds(values: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator) -> list[str]:
+    """``count`` different values, the kinds in turn from a random one on: a kind with many values gets no more."""
+    left = [_draw(values[kind], count, rng) for kind in values]
+    left = [left[int(place)] for place in rng.permutation(len(left))]
+    found: list[str] = []
+    while len(found) < count and any(left):
+        found += [each.pop() for each in left if each]
+    return found[:count]
