@@ -44,9 +44,13 @@ stage world python -m unimo worlds shapes --output "$world"
 stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0
 stage tokenizer python -m unimo train-tokenizer --output "$output/tokenizer" --vocab_size 1000 \
     --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"
+stage augment python -m unimo augment --config model_configs/augment/shapes.yaml --output "$output/augmented" \
+    --pairs.files "[$world/captions_train.jsonl]" --texts "[$world/texts_train.jsonl]" \
+    --images "$world/images_train.jsonl" --regions "$output/regions"
 stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokenizer" --data.regions "$output/regions" \
     --options.pairs "$world/captions_train.jsonl" --options.texts "$world/texts_train.jsonl" \
-    --options.images "$world/images_train.jsonl" --data.evaluate "{test: $world/retrieval_test.jsonl}"
+    --options.images "$world/images_train.jsonl" --options.contrastive.augmented "$output/augmented" \
+    --data.evaluate "{test: $world/retrieval_test.jsonl}"
 stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
 stage retrieval finetune retrieval captions_train.jsonl retrieval jsonl --data.regions "$output/regions"
 stage statements finetune statements statements_train.tsv statements tsv
