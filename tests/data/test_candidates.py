@@ -40,10 +40,10 @@ def scores_of(model: UnimoModel, batch: Batch) -> np.ndarray:
     assert batch.candidates is not None
     inputs = model_inputs(batch)
     hidden = model(inputs)
-    text, pictures = model.pool_text(hidden, inputs).numpy(), model.pool_image(hidden).numpy()
+    text, pictures = model.pool_text(hidden, inputs).numpy(), model.pool_image(hidden, inputs).numpy()
     index = batch.candidates
-    chosen = paddle.to_tensor(text[index.text_rows.ravel()]), paddle.to_tensor(pictures[index.image_rows.ravel()])
-    return model.score(*chosen).numpy().reshape(index.text_rows.shape)
+    chosen = paddle.to_tensor(text[index.texts.ravel()]), paddle.to_tensor(pictures[index.images.ravel()])
+    return model.score(*chosen).numpy().reshape(index.texts.shape)
 
 
 def joint_vectors(model: UnimoModel, regions: RegionInput, ids: list[int]) -> tuple[paddle.Tensor, paddle.Tensor]:
@@ -68,8 +68,7 @@ def test_every_candidate_scores_as_if_it_were_encoded_by_itself(model: UnimoMode
     alone[4] = model_inputs(collate([Example("", regions=image(3, 2))], 1))
     of_image = [model.score(text, model.pool_image(model(inputs))).item() for inputs in alone.values()]
     of_text = model.score(model.pool_text(model(alone_text), alone_text), picture).item()
-    order = [of_image[0], of_text, of_image[1]]  # rows hold one image and one text each
-    np.testing.assert_allclose(found[0], [*expected, *order], atol=1e-5)
+    np.testing.assert_allclose(found[0], [*expected, *of_image, of_text], atol=1e-5)
     assert batch.candidates.positives[0].tolist() == [True, True, False, False, True, True, True]
     assert batch.candidates.valid[1].tolist() == [True] + [False] * 6
 
@@ -78,7 +77,7 @@ def test_in_batch_candidates_are_shared_by_image_and_caption(model: UnimoModel) 
     pairs = [PairCandidates(image(seed), [seed + 5, seed + 6]) for seed in range(3)]
     batch = contrastive_batch(pairs, VOCABULARY, 32, in_batch=True)
     assert batch.candidates is not None
-    assert len(batch.segment_ids) == 9
+    assert batch.num_examples == 9
     assert batch.candidates.positives.sum(axis=1).tolist() == [1, 1, 1]
     grid = np.asarray(
         [[model.score(*joint_vectors(model, p.image, list(q.text))).item() for q in pairs] for p in pairs]

@@ -11,20 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unimo.objectives import contrastive_loss, two_way_loss
-from unimo.objectives.contrastive import Denominator
+from unimo.objectives.contrastive import Denominator, Positives
 
 Array = np.ndarray
 
 
-def brute_force(scores: Array, positives: Array, valid: Array, temperature: float, denominator: str) -> float:
+def brute_force(
+    scores: Array, positives: Array, valid: Array, temperature: float, denominator: str, needed: str = "any"
+) -> float:
     """The equation, written as sums, in float64."""
     weights = np.exp(scores.astype(np.float64) / temperature)
     negatives_of_all = weights[valid & ~positives].sum()
     losses = []
     for row in range(len(scores)):
-        good = weights[row, valid[row] & positives[row]].sum()
+        good = weights[row, valid[row] & positives[row]]
         bad = weights[row, valid[row] & ~positives[row]].sum() if denominator == "pair" else negatives_of_all
-        losses.append(-math.log(good / (good + bad)))
+        good = good if needed == "each" else good.sum(keepdims=True)
+        losses.append(float(np.mean(-np.log(good / (good + bad)))))
     return float(np.mean(losses))
 
 
@@ -39,11 +42,17 @@ def candidates(seed: int, size: int, width: int) -> tuple[Array, Array, Array]:
 
 
 def loss_of(
-    scores: Array, positives: Array, valid: Array, temperature: float = 1.0, denominator: Denominator = "pair"
+    scores: Array,
+    positives: Array,
+    valid: Array,
+    temperature: float = 1.0,
+    denominator: Denominator = "pair",
+    needed: Positives = "any",
 ) -> tuple[float, Array]:
     """Value and gradient."""
     tensor = paddle.to_tensor(scores, stop_gradient=False)
-    loss = contrastive_loss(tensor, paddle.to_tensor(positives), paddle.to_tensor(valid), temperature, denominator)
+    masks = paddle.to_tensor(positives), paddle.to_tensor(valid)
+    loss = contrastive_loss(tensor, *masks, temperature, denominator, needed)
     loss.backward()
     return float(loss), tensor.grad.numpy()
 
@@ -55,18 +64,22 @@ def loss_of(
     st.integers(1, 7),
     st.sampled_from([0.07, 0.5, 1.0]),
     st.sampled_from(["pair", "batch"]),
+    st.sampled_from(["any", "each"]),
 )
-def test_value_and_gradient(seed: int, size: int, width: int, temperature: float, denominator: Denominator) -> None:
+def test_value_and_gradient(
+    seed: int, size: int, width: int, temperature: float, denominator: Denominator, needed: Positives
+) -> None:
     scores, positives, valid = candidates(seed, size, width)
-    value, gradient = loss_of(scores, positives, valid, temperature, denominator)
-    assert value == pytest.approx(brute_force(scores, positives, valid, temperature, denominator), rel=1e-4, abs=1e-5)
+    how = temperature, denominator, needed
+    value, gradient = loss_of(scores, positives, valid, *how)
+    assert value == pytest.approx(brute_force(scores, positives, valid, *how), rel=1e-4, abs=1e-5)
     step = 1e-5
     for row, column in np.ndindex(*scores.shape):
         up, down = scores.astype(np.float64), scores.astype(np.float64)
         up[row, column] += step
         down[row, column] -= step
-        numeric = brute_force(up, positives, valid, temperature, denominator)
-        numeric = (numeric - brute_force(down, positives, valid, temperature, denominator)) / (2 * step)
+        numeric = brute_force(up, positives, valid, *how)
+        numeric = (numeric - brute_force(down, positives, valid, *how)) / (2 * step)
         assert gradient[row, column] == pytest.approx(numeric, rel=1e-3, abs=2e-4)
     assert (gradient[~valid] == 0).all()
 

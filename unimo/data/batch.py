@@ -15,10 +15,10 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class CandidateIndex:
-    """The candidates of contrastive learning: which row's text and which row's image each is scored from."""
+    """The candidates of contrastive learning: which example's text and which one's image each is scored from."""
 
-    text_rows: Array  # [P, K] int64
-    image_rows: Array  # [P, K] int64
+    texts: Array  # [P, K] int64
+    images: Array  # [P, K] int64
     positives: Array  # [P, K] bool
     valid: Array  # [P, K] bool, False for padding
 

@@ -1,7 +1,7 @@
 """Contrastive learning's sequences: image-text pairs with all that they are contrasted with, in one batch.
 
-A row either holds an image with a text that reads it (joint), or an image and a text that do not see each other
-(apart), so that retrieved images and texts, which are encoded alone, share rows and the whole step is one forward.
+A sequence holds an image with a text that reads it (joint), or an image or a text alone, as retrieved ones are
+encoded. All sequences of a step are one forward, several short ones in a row without seeing each other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import numpy as np
 
 from unimo.data.batch import Batch, CandidateIndex, collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
+from unimo.data.packing import level_rows
+
+ROW_LENGTH = 128  # positions of a row that short sequences share: longer rows cost more attention than padding saves
 
 
 @dataclass(frozen=True)
@@ -39,83 +42,86 @@ def contrastive_batch(
         in_batch: let every image read every other pair's text too: a wrong caption of the one, and a wrong image of
             the other (ours; the paper's negatives come from rewriting alone).
     """
-    rows = _Rows(vocabulary, max_length)
-    originals = [rows.joint(pair.image, pair.text) for pair in pairs]
-    candidates = [[(row, row, True), *_of_pair(rows, pair, row)] for pair, row in zip(pairs, originals, strict=True)]
+    sequences = _Sequences(vocabulary, max_length)
+    originals = [sequences.joint(pair.image, pair.text) for pair in pairs]
+    candidates = [
+        [(number, number, True), *_of_pair(sequences, pair, number)]
+        for pair, number in zip(pairs, originals, strict=True)
+    ]
     if in_batch:
         for number, pair in enumerate(pairs):
             for other, wrong in enumerate(pairs):
                 if other != number:
-                    row = rows.joint(pair.image, wrong.text)
-                    candidates[number].append((row, row, False))
-                    candidates[other].append((row, row, False))
-    return replace(rows.collate(), candidates=_index(candidates))
+                    sequence = sequences.joint(pair.image, wrong.text)
+                    candidates[number].append((sequence, sequence, False))
+                    candidates[other].append((sequence, sequence, False))
+    return replace(sequences.collate(), candidates=_index(candidates))
 
 
 def apart_batch(pairs: Sequence[tuple[RegionInput, Sequence[int]]], vocabulary: Vocabulary, max_length: int) -> Batch:
     """Images and texts, each encoded alone, one of each a row; the n-th text belongs to the n-th image."""
-    rows = _Rows(vocabulary, max_length)
-    for image, text in pairs:
-        rows.apart(image, text)
-    return rows.collate()
+    examples = [with_regions(text_example("", [text], vocabulary, max_length), image) for image, text in pairs]
+    batch = collate(examples, vocabulary.pad_id)
+    assert batch.region_features is not None
+    segments = batch.segment_ids.copy()
+    segments[:, batch.region_features.shape[1] :] *= 2
+    return replace(batch, segment_ids=segments)
 
 
-_Candidate = tuple[int, int, bool]  # row of the text, row of the image, whether it is a positive
+_Candidate = tuple[int, int, bool]  # sequence of the text, sequence of the image, whether it is a positive
 
 
-class _Rows:
-    """Rows in the making."""
+class _Sequences:
+    """Sequences in the making."""
 
     def __init__(self, vocabulary: Vocabulary, max_length: int) -> None:
         self.vocabulary, self.max_length = vocabulary, max_length
         self.examples: list[Example] = []
-        self.split: list[bool] = []
 
     def joint(self, image: RegionInput, text: Sequence[int]) -> int:
-        """A row in which image and text see each other; its number."""
-        return self._add(with_regions(self._text(text), image), split=False)
+        """An image with a text, which see each other; the sequence's number."""
+        return self._add(with_regions(self._text(text), image))
 
-    def apart(self, image: RegionInput | None, text: Sequence[int] | None) -> int:
-        """A row in which they do not; either may be absent."""
-        example = Example("") if text is None else self._text(text)
-        return self._add(example if image is None else with_regions(example, image), split=True)
+    def image(self, image: RegionInput) -> int:
+        """An image alone."""
+        return self._add(Example("", regions=image))
+
+    def text(self, text: Sequence[int]) -> int:
+        """A text alone."""
+        return self._add(self._text(text))
 
     def collate(self) -> Batch:
-        batch = collate(self.examples, self.vocabulary.pad_id)
-        num_regions = 0 if batch.region_features is None else batch.region_features.shape[1]
-        segments = batch.segment_ids.copy()
-        segments[:, num_regions:] *= np.where(self.split, 2, 1)[:, None]
-        return replace(batch, segment_ids=segments)
+        """All of them in rows; the starts of what a sequence does not have point somewhere, and nobody asks them."""
+        sizes = [(example.num_regions, example.num_tokens) for example in self.examples]
+        batch = collate(self.examples, self.vocabulary.pad_id, level_rows(sizes, ROW_LENGTH))
+        assert batch.text_starts is not None and batch.image_starts is not None
+        last = batch.num_positions - 1
+        starts = {name: np.minimum(getattr(batch, name), last) for name in ("text_starts", "image_starts")}
+        return replace(batch, **starts)
 
     def _text(self, ids: Sequence[int]) -> Example:
         return text_example("", [ids], self.vocabulary, self.max_length)
 
-    def _add(self, example: Example, split: bool) -> int:
+    def _add(self, example: Example) -> int:
         self.examples.append(example)
-        self.split.append(split)
         return len(self.examples) - 1
 
 
-def _of_pair(rows: _Rows, pair: PairCandidates, original: int) -> list[_Candidate]:
+def _of_pair(sequences: _Sequences, pair: PairCandidates, original: int) -> list[_Candidate]:
     """Rewritten texts read the image; retrieved images are scored with the original's text, texts with its image."""
-    found = [(row, row, True) for row in (rows.joint(pair.image, text) for text in pair.positives)]
-    found += [(row, row, False) for row in (rows.joint(pair.image, text) for text in pair.negatives)]
-    images, texts = list(pair.retrieved_images), list(pair.retrieved_texts)
-    for number in range(max(len(images), len(texts))):
-        image = images[number] if number < len(images) else None
-        text = texts[number] if number < len(texts) else None
-        row = rows.apart(image, text)
-        found += [(original, row, True)] if image is not None else []
-        found += [(row, original, True)] if text is not None else []
-    return found
+    positives = [sequences.joint(pair.image, text) for text in pair.positives]
+    negatives = [sequences.joint(pair.image, text) for text in pair.negatives]
+    found = [(number, number, True) for number in positives] + [(number, number, False) for number in negatives]
+    found += [(original, sequences.image(image), True) for image in pair.retrieved_images]
+    return found + [(sequences.text(text), original, True) for text in pair.retrieved_texts]
 
 
 def _index(candidates: Sequence[Sequence[_Candidate]]) -> CandidateIndex:
     shape = (len(candidates), max(map(len, candidates)))
-    text_rows, image_rows = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    texts, images = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     positives, valid = np.zeros(shape, bool), np.zeros(shape, bool)
     for number, row in enumerate(candidates):
         count = len(row)
-        text_rows[number, :count], image_rows[number, :count], positives[number, :count] = zip(*row, strict=True)
+        texts[number, :count], images[number, :count], positives[number, :count] = zip(*row, strict=True)
         valid[number, :count] = True
-    return CandidateIndex(text_rows, image_rows, positives, valid)
+    return CandidateIndex(texts, images, positives, valid)

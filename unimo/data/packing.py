@@ -45,6 +45,25 @@ def fill_rows(sizes: Sequence[Size], capacity: int = 0) -> list[list[int]]:
     return rows
 
 
+def level_rows(sizes: Sequence[Size], length: int) -> list[list[int]]:
+    """Examples in rows of about ``length`` positions that grow alike, the largest first; for sizes of any mixture.
+
+    Every row of a batch is as wide as the most regions and the most tokens of any, so rows of one batch are filled
+    level, where :func:`fill_rows` fills each to the brim.
+    """
+    regions, tokens = np.asarray(sizes, np.int64).reshape(-1, 2).T
+    num_rows = min(len(sizes), max(1, -(-int(regions.sum() + tokens.sum()) // length)))
+    filled = np.zeros((2, num_rows), np.int64)
+    rows: list[list[int]] = [[] for _ in range(num_rows)]
+    for index in np.argsort(-(regions + tokens), kind="stable").tolist():
+        width = np.maximum(filled[0] + regions[index], filled[0].max())
+        width += np.maximum(filled[1] + tokens[index], filled[1].max())
+        row = int(np.lexsort((filled.sum(axis=0), width))[0])
+        rows[row].append(index)
+        filled[:, row] += regions[index], tokens[index]
+    return [row for row in rows if row]
+
+
 def packed_batch(examples: Sequence[Example], pad_id: int, capacity: int = 0) -> Batch:
     """The examples' rows as a batch; ``text_starts`` and ``image_starts`` tell where each example stands."""
     rows = fill_rows([(example.num_regions, example.num_tokens) for example in examples], capacity)

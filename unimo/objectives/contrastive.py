@@ -8,6 +8,7 @@ import paddle
 from paddle import Tensor
 
 Denominator = Literal["pair", "batch"]
+Positives = Literal["any", "each"]
 
 # added to the logit of what is left out of a sum; exp of it is 0 in float32
 _EXCLUDED = -1e9
@@ -19,10 +20,12 @@ def contrastive_loss(
     valid: Tensor | None = None,
     temperature: float = 1.0,
     denominator: Denominator = "pair",
+    needed: Positives = "any",
 ) -> Tensor:
     """-log(sum over positives of exp(score / temperature) / sum over candidates), mean over pairs.
 
-    The sums are inside the logarithm: one good positive is enough (paper, equation 1).
+    The sums are inside the logarithm: one good positive is enough (paper, equation 1). With ``needed="each"`` every
+    positive has to win against the negatives alone, and the mean over positives is taken outside (ours).
 
     Args:
         scores: [P, K] d(V, W) of each pair's K candidates.
@@ -31,17 +34,21 @@ def contrastive_loss(
         temperature: tau.
         denominator: `pair` sums over the pair's own candidates (the equation); `batch` over its positives and the
             negatives of all pairs, so that no image keeps an offset of its own (ours).
+        needed: `any` is the equation; `each` asks every positive to win.
     """
     logits = scores / temperature
     if valid is not None:
         logits = paddle.where(valid, logits, paddle.full_like(logits, _EXCLUDED))
-    positive_logits = paddle.where(positives, logits, paddle.full_like(logits, _EXCLUDED))
-    numerator = paddle.logsumexp(positive_logits, axis=-1)
-    if denominator == "pair":
-        return paddle.mean(paddle.logsumexp(logits, axis=-1) - numerator)
-    negative_logits = paddle.where(positives, paddle.full_like(logits, _EXCLUDED), logits)
-    all_negatives = paddle.logsumexp(negative_logits).expand_as(numerator)
-    return paddle.mean(paddle.logaddexp(numerator, all_negatives) - numerator)
+    excluded = paddle.full_like(logits, _EXCLUDED)
+    negatives = paddle.where(positives, excluded, logits)
+    against = paddle.logsumexp(negatives, axis=-1) if denominator == "pair" else paddle.logsumexp(negatives)
+    if needed == "each":
+        against = (against.unsqueeze(-1) if denominator == "pair" else against).expand_as(logits)
+        share = positives.astype(logits.dtype)
+        share = share / share.sum(axis=-1, keepdim=True)
+        return paddle.mean(paddle.sum(share * (paddle.logaddexp(logits, against) - logits), axis=-1))
+    numerator = paddle.logsumexp(paddle.where(positives, logits, excluded), axis=-1)
+    return paddle.mean(paddle.logaddexp(numerator, against.expand_as(numerator)) - numerator)
 
 
 def two_way_loss(scores: Tensor) -> Tensor:

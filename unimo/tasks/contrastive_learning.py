@@ -15,7 +15,7 @@ from unimo.data.masking import SceneNode
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
 from unimo.objectives import contrastive_loss, two_way_loss
-from unimo.objectives.contrastive import Denominator
+from unimo.objectives.contrastive import Denominator, Positives
 from unimo.training.task import TaskContext, model_inputs
 
 
@@ -77,6 +77,11 @@ class ContrastiveOptions:
 
     denominator: Denominator = "pair"
     """`pair` is the equation; `batch` sums over the negatives of all pairs of the step (ours)."""
+
+    needed: Positives = "any"
+    """`any` is the equation, whose sums stand inside the logarithm: one good positive is enough. Retrieved images and
+    texts, encoded alone, can be told from negatives, which are encoded jointly, without looking at what they show, and
+    then nothing else is learned; `each` asks every positive to win (ours)."""
 
     dual_pairs: int = 0
     """Pairs of a step whose images and texts are also encoded alone and told apart by cosine, which two-stage
@@ -199,19 +204,19 @@ class CandidateSampler:
 
 
 def candidates_loss(model: UnimoModel, batch: Batch, options: ContrastiveOptions) -> tuple[paddle.Tensor, float]:
-    """Equation (1) over a batch of candidates, and how often a positive scores highest."""
+    """Equation (1) over a batch of candidates, and how often a pair scores above all its negatives."""
     index = batch.candidates
     assert index is not None
     inputs = model_inputs(batch)
     hidden = model(inputs)
-    text = paddle.gather(model.pool_text(hidden, inputs), paddle.to_tensor(index.text_rows.reshape(-1)))
-    image = paddle.gather(model.pool_image(hidden), paddle.to_tensor(index.image_rows.reshape(-1)))
+    text = paddle.gather(model.pool_text(hidden, inputs), paddle.to_tensor(index.texts.reshape(-1)))
+    image = paddle.gather(model.pool_image(hidden, inputs), paddle.to_tensor(index.images.reshape(-1)))
     scores = model.score(text, image).reshape(index.positives.shape)
     positives, valid = paddle.to_tensor(index.positives), paddle.to_tensor(index.valid)
     temperature = options.temperature if options.score == "match" else 1.0
-    loss = contrastive_loss(scores, positives, valid, temperature, options.denominator)
-    best = np.where(index.valid, scores.numpy(), -np.inf).argmax(axis=1)
-    return loss, float(index.positives[np.arange(len(best)), best].mean())
+    loss = contrastive_loss(scores, positives, valid, temperature, options.denominator, options.needed)
+    wrong = np.where(index.valid & ~index.positives, scores.numpy(), -np.inf).max(axis=1)
+    return loss, float((scores[:, 0].numpy() > wrong).mean())
 
 
 def dual_loss(model: UnimoModel, batch: Batch) -> paddle.Tensor:

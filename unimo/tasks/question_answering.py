@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import unlabelled_notes
 from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
+from unimo.tasks.text_baseline import TfidfBaseline
 from unimo.tasks.text_inputs import outputs_of
 from unimo.training.task import Evaluation, PredictionRequest, TaskContext, TrainingStream
 
@@ -33,6 +36,10 @@ class QuestionAnsweringOptions:
     answers: str = ""
     """JSON list of the answers to choose from (`unimo build-answers` makes it); empty takes every answer of the
     training file."""
+
+    baseline: bool = False
+    """Report the accuracy of TF-IDF and logistic regression, which read the questions alone, as
+    `text_only_accuracy`."""
 
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training (VILLA or FreeLB)."""
@@ -91,6 +98,10 @@ class QuestionAnswering(ImageTextTask):
             metrics["accuracy"] = vqa_accuracy({name: found[name] for name in expected}, expected)
             best = {name: self._constant_answer(expected) for name in expected}
             metrics["constant_accuracy"] = vqa_accuracy(best, expected)
+            if self.options.baseline:
+                texts_of = [record.question for record in records if record.answers]
+                guesses = dict(zip(expected, self._text_only.predict(texts_of), strict=True))
+                metrics["text_only_accuracy"] = vqa_accuracy(guesses, expected)
         predictions = [{"question_id": name, "answer": answer} for name, answer in found.items()]
         return Evaluation(metrics, predictions, unlabelled_notes(len(expected), len(records)))
 
@@ -107,6 +118,13 @@ class QuestionAnswering(ImageTextTask):
             }
             for (image, text), row in zip(pairs, logits, strict=True)
         ]
+
+    @functools.cached_property
+    def _text_only(self) -> TfidfBaseline:
+        """Fitted on every training question with the answer that it was given most often."""
+        records = [record for record in self.read(self.context.data.train) if record.answers]
+        answers = [Counter(map(normalize_answer, record.answers)).most_common(1)[0][0] for record in records]
+        return TfidfBaseline([record.question for record in records], answers)
 
     def _constant_answer(self, expected: dict[str, tuple[str, ...]]) -> str:
         """The most frequent of the given answers."""

@@ -179,10 +179,9 @@ class TextClassification(DownstreamTask):
     def _baseline_accuracy(self, path: str | Path) -> float:
         """Accuracy of the baseline on a file; it is fitted once, and every file scored once."""
         if self._baseline is None:
-            self._baseline = TfidfBaseline(self.read(self.context.data.train))
+            self._baseline = TfidfBaseline(*_texts_and_labels(self.read(self.context.data.train)))
         if str(path) not in self._baseline_scores:
-            labelled = [record for record in self.read(path) if record.label]
-            self._baseline_scores[str(path)] = self._baseline.accuracy(labelled)
+            self._baseline_scores[str(path)] = self._baseline.accuracy(*_texts_and_labels(self.read(path)))
         return self._baseline_scores[str(path)]
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
@@ -223,3 +222,9 @@ class TextClassification(DownstreamTask):
         labels = self.labels_of(records, path)
         examples = text_examples(self.context, records)
         return [replace(example, label=label) for example, label in zip(examples, labels, strict=True)]
+
+
+def _texts_and_labels(records: Sequence[LabelledTextRecord]) -> tuple[list[str], list[str]]:
+    """Of the records that have a label; a pair of texts is read as one."""
+    labelled = [record for record in records if record.label]
+    return [" ".join(filter(None, (r.text_a, r.text_b))) for r in labelled], [str(r.label) for r in labelled]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ from unimo.modeling import UnimoModel
 from unimo.objectives.adversarial import AdversarialOptions
 from unimo.tasks.downstream import unlabelled_notes
 from unimo.tasks.generating import GeneratingTask
+from unimo.tasks.generation_baselines import GenerationBaselines
 from unimo.training.task import Evaluation, PredictionRequest, StepBatch, TrainingStream
 
 
@@ -67,6 +69,10 @@ class TextGenerationOptions:
     metrics: tuple[str, ...] = ("bleu", "rouge")
     """Metrics to compute: bleu, rouge, meteor, coqa_f1, question_generation (BLEU, METEOR and ROUGE-L as SQuAD question
     generation counts them)."""
+
+    baselines: bool = False
+    """Report what a unigram model (`unigram_perplexity`), copying the source (`copied_bleu_4`) and one constant text
+    (`constant_bleu_4`) reach, all fitted on the training file."""
 
     evaluate_texts: bool = True
     """Whether evaluation generates texts and scores them; perplexity is computed in any case."""
@@ -145,6 +151,8 @@ class TextGeneration(GeneratingTask):
         if known:
             total, count = self.target_losses(model, self._examples(known))
             metrics = {"perplexity": math.exp(total / count), "loss": total / count}
+            if self.options.baselines:
+                metrics |= self._baseline_scores(path, known)
         if not self.options.evaluate_texts:
             return Evaluation(metrics)
         predictions = self._write(model, records)
@@ -170,6 +178,28 @@ class TextGeneration(GeneratingTask):
             {"source": list(texts), **{k: v for k, v in each.items() if k != "record_id"}}
             for texts, each in zip(request.texts, written, strict=True)
         ]
+
+    def _baseline_scores(
+        self, path: str | Path, records: Sequence[GenerationRecord | DialogueRecord]
+    ) -> dict[str, float | None]:
+        """What the baselines reach on a file; they are fitted once, and every file scored once."""
+        if str(path) not in self._scored_baselines:
+            targets = self.context.tokenizer.encode_batch([record.target or "" for record in records])
+            found: dict[str, float | None] = {"unigram_perplexity": self._baselines.perplexity(targets)}
+            sources = [" ".join(_sources(record)) for record in records]
+            references = [_references(record) for record in records]
+            self._scored_baselines[str(path)] = found | self._baselines.scores(sources, references)
+        return self._scored_baselines[str(path)]
+
+    @functools.cached_property
+    def _scored_baselines(self) -> dict[str, dict[str, float | None]]:
+        return {}
+
+    @functools.cached_property
+    def _baselines(self) -> GenerationBaselines:
+        targets = [record.target or "" for record in self._with_targets(self.context.data.train)]
+        token_ids = self.context.tokenizer.encode_batch(targets)
+        return GenerationBaselines(targets, token_ids, self.context.vocabulary.size)
 
     def _write(self, model: UnimoModel, records: Sequence[GenerationRecord | DialogueRecord]) -> list[dict[str, Any]]:
         given = self._examples(records, with_targets=False)
@@ -227,6 +257,11 @@ class TextGeneration(GeneratingTask):
 
     def _hide(self, example: Example, rng: np.random.Generator) -> Example:
         return hide_history(example, self.options.history_dropout, self.context.vocabulary, rng)
+
+
+def _sources(record: GenerationRecord | DialogueRecord) -> Sequence[str]:
+    """What is read."""
+    return record.turns if isinstance(record, DialogueRecord) else record.sources
 
 
 def _references(record: GenerationRecord | DialogueRecord) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from unimo.objectives import classification_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import batch_accuracy, label_index, require_labels, softmax, unlabelled_notes
 from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
+from unimo.tasks.text_baseline import TfidfBaseline
 from unimo.tasks.text_inputs import outputs_of
 from unimo.training.task import Evaluation, PredictionRequest, Report, TrainingStream
 
@@ -37,6 +39,10 @@ class VisualEntailmentOptions:
 
     labels: tuple[str, ...] = ("contradiction", "entailment", "neutral")
     """Labels as the file writes them; their order gives the class numbers, which stand in the release's files."""
+
+    baseline: bool = False
+    """Report the accuracy of TF-IDF and logistic regression, which read the hypotheses alone, as
+    `text_only_accuracy`."""
 
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training; the original's recipe is villa."""
@@ -117,7 +123,21 @@ class VisualEntailment(ImageTextTask):
             majority = float(np.bincount(expected).max() / len(expected))
             found = accuracy(logits[known].argmax(axis=-1), expected)
             metrics = {"accuracy": found, "loss": loss, "majority_accuracy": majority}
+            if self.options.baseline:
+                texts_of = [records[index].hypothesis for index in known]
+                names = [self.options.labels[label] for label in expected]
+                metrics["text_only_accuracy"] = self._text_only.accuracy(texts_of, names)
         return Evaluation(metrics, predictions, unlabelled_notes(len(known), len(records)))
+
+    @functools.cached_property
+    def _text_only(self) -> TfidfBaseline:
+        """Fitted on every training hypothesis that has a label."""
+        path = self.context.data.train
+        records = self.read(path)
+        known = [
+            (r, label) for r, label in zip(records, self.labels_of(records, path), strict=True) if label is not None
+        ]
+        return TfidfBaseline([r.hypothesis for r, _ in known], [self.options.labels[label] for _, label in known])
 
     def predict(self, model: UnimoModel, request: PredictionRequest) -> list[dict[str, Any]]:
         """Label and probabilities of every image with every text."""
