@@ -2,8 +2,15 @@
 # What the scripts beside this one share: run.sh TASK DATA CHECKPOINT [OUTPUT] [--key.of.the.job value ...]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
+if [ $# -lt 3 ]; then
+    sed -n '3p' "$root/run_scripts/finetune/${1:-sst2}.sh" | sed 's/^# */usage: /' >&2
+    exit 2
+fi
 task=$1${SIZE:+_$SIZE}
-data=$(realpath "${2:?folder of the data}") checkpoint=$(realpath "${3:?checkpoint folder to start from}")
+data=$(realpath -m "$2") checkpoint=$(realpath -m "$3")
+for folder in "$data" "$checkpoint"; do  # before an environment is made
+    if [ ! -d "$folder" ]; then echo "unimo: error: $folder: no such folder" >&2; exit 2; fi
+done
 shift 3
 output=$PWD/runs/$task
 if [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; then output=$(realpath -m "$1"); shift; fi
