@@ -124,7 +124,7 @@ def test_a_broken_file_is_told_before_anything_is_trained(
     assert f"{broken}:3: 2 columns, the header has 3" in captured.err
     assert len(captured.err.splitlines()) == 1 and captured.out == ""
     assert not started and not (tmp_path / "sweep").exists()
-    assert main([*argv, "--options.labels", "[a, b]"]) == 2
+    assert main([*argv, "--options.labels", "['0', 'yes']"]) == 2
     assert "labels cannot be used" in (error := capsys.readouterr().err) and "; 2 errors more, see" in error
 
 
