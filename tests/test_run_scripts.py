@@ -251,5 +251,6 @@ def test_a_fine_tuning_script_looks_for_its_folders_before_it_makes_an_environme
     command = ["bash", str(FINETUNE / "sst2.sh"), str(tmp_path), str(tmp_path / "absent")]
     environment = {**os.environ, "UNIMO_VENV": str(tmp_path / "venv")}
     found = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert (found.returncode, found.stderr) == (2, f"unimo: error: {tmp_path}/absent: no such folder\n")
+    assert found.returncode == 2
+    assert f"{tmp_path}/absent: No such file or directory" in found.stderr
     assert not (tmp_path / "venv").exists()
