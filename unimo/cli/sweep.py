@@ -53,20 +53,20 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     from unimo.files import write_json
     from unimo.reports.sweep import FAILED, FINISHED, sweep_lines, sweep_report
     from unimo.tasks import task_class
+    from unimo.training.evaluation import lower_is_better
     from unimo.training.health import EXIT_PREEMPTED
 
     job, combinations = load_sweep(arguments.config, job_argv)
-    task = task_class(job.task)
     if not job.data.evaluate:
         raise InputError("data.evaluate: names no split, and a sweep is decided by one")
-    metric = job.training.best_metric or f"{next(iter(job.data.evaluate))}.{task.best_metric}"
+    metric = job.training.best_metric or f"{next(iter(job.data.evaluate))}.{task_class(job.task).best_metric}"
     sweep = _Sweep(arguments, job_argv, job, combinations, metric)
     sweep.check_data()
     for number, combination in enumerate(combinations):
         if not sweep.stopped:
             sweep.train(number, combination)
-            write_json(sweep.folder / "sweep.json", sweep_report(sweep.runs, metric, task.lower_is_better))
-    for line in sweep_lines(sweep_report(sweep.runs, metric, task.lower_is_better)):
+            write_json(sweep.folder / "sweep.json", sweep_report(sweep.runs, metric, lower_is_better(metric)))
+    for line in sweep_lines(sweep_report(sweep.runs, metric, lower_is_better(metric))):
         print(line)
     if any(each.status not in (FINISHED, FAILED) for each in sweep.runs):
         print("unimo: stopped; the same command goes on", file=sys.stderr)
