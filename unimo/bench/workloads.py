@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import paddle
 
-from unimo.bench.flops import encoder_forward
+from unimo.bench.flops import TRAINING_FACTOR, encoder_forward, language_head
 from unimo.config.job import OptimizerConfig
 from unimo.generation import BeamSettings, beam_search
 from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, gather_rows
@@ -99,6 +99,11 @@ class Encoder:
     def forward_operations(self) -> int:
         """By formula."""
         return encoder_forward(self.config, self.shape.batch, self.shape.num_tokens, self.shape.num_regions)
+
+    @property
+    def step_operations(self) -> int:
+        """By formula, the vocabulary's logits of masked positions included."""
+        return TRAINING_FACTOR * (self.forward_operations + language_head(self.config, self.num_masked))
 
 
 class Decoder:
