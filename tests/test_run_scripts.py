@@ -234,3 +234,23 @@ def test_no_slow_tests_is_no_failure_of_ci_but_no_tests_at_all_is(checkout: Chec
     checkout.interpreter()
     assert checkout.run(CI, FAKE_FAIL="-m slow", FAKE_STATUS="5").returncode == 0
     assert checkout.run(CI, FAKE_FAIL="-m pytest", FAKE_STATUS="5").returncode == 5
+
+
+FINETUNE = REPOSITORY / "run_scripts" / "finetune"
+
+
+@pytest.mark.parametrize("script", sorted(each.name for each in FINETUNE.glob("*.sh") if each.name != "run.sh"))
+def test_a_fine_tuning_script_names_itself_in_its_usage(script: str, tmp_path: Path) -> None:
+    found = subprocess.run(["bash", str(FINETUNE / script), str(tmp_path)], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert f"bash run_scripts/finetune/{script} DATA CHECKPOINT" in found.stderr
+    assert found.stderr.startswith("usage: ") and len(found.stderr.splitlines()) == 1
+
+
+def test_a_fine_tuning_script_looks_for_its_folders_before_it_makes_an_environment(tmp_path: Path) -> None:
+    command = ["bash", str(FINETUNE / "sst2.sh"), str(tmp_path), str(tmp_path / "absent")]
+    environment = {**os.environ, "UNIMO_VENV": str(tmp_path / "venv")}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert found.returncode == 2
+    assert f"{tmp_path}/absent: No such file or directory" in found.stderr
+    assert not (tmp_path / "venv").exists()

@@ -112,6 +112,22 @@ def test_train_leaves_the_sweep_out_and_says_so(
     assert (tmp_path / "sweep" / "report.json").is_file()
 
 
+def test_a_broken_file_is_told_before_anything_is_trained(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], started: list[str]
+) -> None:
+    broken = tmp_path / "train.tsv"
+    broken.write_text("text_a\ttext_b\tlabel\na circle\tis red\t1\na circle\t0\n")
+    config = write_sweep(small_world, tmp_path, **{"training.seed": [1, 2]})
+    argv = ["sweep", "--config", str(config)]
+    assert main([*argv, "--data.train", str(broken)]) == 2
+    captured = capsys.readouterr()
+    assert f"{broken}:3: 2 columns, the header has 3" in captured.err
+    assert len(captured.err.splitlines()) == 1 and captured.out == ""
+    assert not started and not (tmp_path / "sweep").exists()
+    assert main([*argv, "--options.labels", "['0', 'yes']"]) == 2
+    assert "labels cannot be used" in (error := capsys.readouterr().err) and "; 2 errors more, see" in error
+
+
 @pytest.mark.parametrize("verb", ["train", "sweep"])
 def test_a_mistake_in_the_block_is_named(
     small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str

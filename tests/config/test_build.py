@@ -188,3 +188,11 @@ def test_links_fill_what_nobody_set() -> None:
     assert load_config(parts, [], ["--task", "x", "--seed", "9"], links)["options"].hidden_size == 9
     words = ["--task", "x", "--seed", "9", "--options.hidden_size", "2"]
     assert load_config(parts, [], words, links)["options"].hidden_size == 2
+
+
+def test_a_text_where_a_list_is_expected_says_how_to_write_it(tmp_path: Path) -> None:
+    files = write(tmp_path, a="task: x\ntags: corpus.jsonl\n")
+    with pytest.raises(
+        InputError, match=r"a\.yaml:2: tags: expected list of .*'; it is a list: write \[corpus.jsonl\]$"
+    ):
+        load(files)

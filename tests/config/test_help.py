@@ -21,3 +21,9 @@ def test_docstrings_of_several_lines_become_one() -> None:
     assert field_docs(Job)["name"] == "Name of the run."
     text = describe_parts({"": Job})
     assert "Layers that are trained; empty means all. (default [])" in text
+
+
+def test_notes_and_what_is_left_out() -> None:
+    text = describe_parts({"": Job}, {"task": "the run's"}, left_out={"output", "optimizer.betas"})
+    assert "What is learned. (the run's)" in text
+    assert "--output" not in text and "--optimizer.betas" not in text and "--optimizer.layers" in text

@@ -130,3 +130,9 @@ def test_bad_folders_and_codebooks(tmp_path: Path) -> None:
         Codebook.load(tmp_path / "codebook.npz")
     with pytest.raises(InputError, match="cannot be found among"):
         Codebook.fit(np.zeros((3, 4), np.float32), 5, 0)
+
+
+def test_an_empty_folder_is_told_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none").mkdir()
+    assert main(["regions", "extract", "--images", str(tmp_path / "none"), "--output", str(tmp_path / "store")]) == 2
+    assert capsys.readouterr().err.startswith("unimo: error: ")

@@ -11,6 +11,7 @@ from tests.tasks.jobs import job, write_job
 from unimo.cli import main
 from unimo.config.architecture import UnimoConfig
 from unimo.modeling.cost import encoder_flops, training_bytes
+from unimo.training.rehearsal import duration
 
 
 def test_flops_of_base_are_those_of_the_textbook() -> None:
@@ -43,3 +44,11 @@ def test_the_verb_prints_and_writes_nothing(
     shares = ("texts: 25% of the steps", "images: 25% of the steps", "pairs: 50% of the steps")
     for expected in ("parameters: ", *shares, "1,000 steps on this machine"):
         assert expected in printed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.36, "0.4 seconds"), (119, "119.0 seconds"), (150, "2.5 minutes"), (7200, "2.0 hours"), (4e6, "1,111.1 hours")],
+)
+def test_times_are_told_in_a_unit_that_shows_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -14,7 +14,6 @@ _VERBS = frozenset({"VB", "VBZ", "VBG", "VBD", "VBN"})
 _MODIFIERS = frozenset({"JJ", "CD"})
 _OPENERS = frozenset({"DT", "PRP$", "POS"})
 _ONE = frozenset({"a", "an", "each", "every", "another"})
-_RELATIVE = frozenset({"who", "which", "that"})
 _NO_ATTRIBUTE = frozenset({"other", "same", "such", "own", "one", "next", "upside"})
 
 

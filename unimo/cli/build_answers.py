@@ -2,7 +2,7 @@
 
 Example::
 
-    python -m unimo build-answers --output answers.json --min_count 9 \
+    python -m unimo build-answers --output answers.json --min_count 9 \\
         --input v2_OpenEnded_mscoco_train2014_questions.json v2_OpenEnded_mscoco_val2014_questions.json
 
 An answer is taken where it is the most given one of enough questions, normalised as the official evaluation does. On

@@ -7,12 +7,13 @@ Example::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unimo.config.job import JobConfig
     from unimo.data.description import DataDescription
     from unimo.training.task import Task
 
@@ -34,22 +35,10 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Describe every file of the job; what training would stop at makes the exit status 2."""
     from unimo.cli.jobs import load_job
     from unimo.errors import InputError
-    from unimo.tasks.assembly import build_task
 
     job, options = load_job(arguments.config, job_argv)
-    task = build_task(job, options)
-    files = [(name, path) for name, paths in task.training_files().items() for path in paths]
-    num_errors = 0
-    for name, path in [*files, *job.data.evaluate.items()]:
-        print(f"{name}: {path}", flush=True)
-        errors = _describe(task, path)
-        num_errors += len(errors)
-        for error in errors:
-            print(f"  error: {error}")
-    if not num_errors:
-        num_errors = _describe_training(task)
-    if num_errors:
-        raise InputError(f"{job.task}: {num_errors} errors, listed above, would stop the training")
+    if errors := find_errors(job, options, print):
+        raise InputError(f"{job.task}: {len(errors)} errors, listed above, would stop the training")
     return 0
 
 
@@ -60,21 +49,45 @@ def job_help(argv: Sequence[str]) -> str:
     return describe(argv)
 
 
-def _describe(task: Task, path: str) -> tuple[str, ...]:
-    """Print what stands in a file; returns its errors."""
+def find_errors(job: JobConfig, options: Any, tell: Callable[[str], object]) -> list[str]:
+    """What would stop the training of a job; ``tell`` is given every line of what stands in its files.
+
+    Raises:
+        InputError: tokenizer or region store cannot be read.
+    """
+    from unimo.tasks.assembly import build_task
+
+    task = build_task(job, options)
+    files = [(name, path) for name, paths in task.training_files().items() for path in paths]
+    found: list[str] = []
+    for name, path in [*files, *job.data.evaluate.items()]:
+        tell(f"{name}: {path}")
+        lines, errors = _describe(task, path)
+        for line in [*lines, *(f"error: {error}" for error in errors)]:
+            tell(f"  {line}")
+        found += errors
+    if not found:
+        lines, found = _describe_training(task)
+        for line in lines:
+            tell(f"training: {line}")
+        for error in found:
+            tell(f"training\n  error: {error}")
+    return found
+
+
+def _describe(task: Task, path: str) -> tuple[list[str], list[str]]:
+    """What stands in a file as lines, and its errors."""
     from unimo.errors import InputError
 
     try:
         description = task.describe(path)
     except InputError as error:
-        return (str(error),)
-    for line in _lines(description):
-        print(f"  {line}")
-    return description.errors
+        return [], [str(error)]
+    return list(_lines(description)), list(description.errors)
 
 
-def _describe_training(task: Task) -> int:
-    """Make the training data and a batch of each stream, as training does at its start; the number of errors."""
+def _describe_training(task: Task) -> tuple[list[str], list[str]]:
+    """Make the training data and a batch of each stream, as training does at its start: lines, and errors."""
     from unimo.errors import InputError
 
     try:
@@ -82,13 +95,13 @@ def _describe_training(task: Task) -> int:
         for stream in streams:
             stream.make_batch(range(min(2, len(stream.lengths))), 0, 0)
     except InputError as error:
-        print(f"training\n  error: {error}")
-        return 1
+        return [], [str(error)]
+    lines = []
     for stream in streams:
         lengths = stream.lengths
         mean = sum(lengths) / len(lengths)
-        print(f"training: {len(lengths)} {stream.name} of {min(lengths)} to {max(lengths)} positions, mean {mean:.1f}")
-    return 0
+        lines.append(f"{len(lengths)} {stream.name} of {min(lengths)} to {max(lengths)} positions, mean {mean:.1f}")
+    return lines, []
 
 
 def _lines(description: DataDescription) -> Iterator[str]:

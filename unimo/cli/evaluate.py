@@ -41,7 +41,8 @@ class Arguments:
 
 def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Evaluate every split and print its scores."""
-    from unimo.cli.jobs import CONFIG_NAME, load_job
+    from unimo.cli.jobs import CONFIG_NAME, checkpoint_folder, load_job
+    from unimo.config.overrides import parse_overrides
     from unimo.errors import InputError
     from unimo.files import write_json
     from unimo.inference.submissions import write_submission
@@ -49,11 +50,14 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     from unimo.training.evaluation import evaluate
     from unimo.training.reporting import write_predictions
 
-    job, options = load_job(arguments.config or (arguments.checkpoint / CONFIG_NAME,), job_argv)
+    if any(override.key == "output" for override in parse_overrides(job_argv)):
+        raise InputError("--output: evaluate writes no run folder; --predictions names the folder for what it finds")
+    checkpoint = checkpoint_folder(arguments.checkpoint, with_job=not arguments.config)
+    job, options = load_job(arguments.config or (checkpoint / CONFIG_NAME,), job_argv)
     if not job.data.evaluate:
         raise InputError("data.evaluate: names no split to evaluate")
     _check_submissions(arguments, job)
-    task, model = load_for_inference(arguments.checkpoint, job.task, options, job.data, job.training.seed)
+    task, model = load_for_inference(checkpoint, job.task, options, job.data, job.training.seed)
     splits = {}
     for split, path in job.data.evaluate.items():
         evaluation = evaluate(task, model, path)
@@ -88,7 +92,7 @@ def _check_submissions(arguments: Arguments, job: JobConfig) -> None:
 
 
 def job_help(argv: Sequence[str]) -> str:
-    """Help for the keys of a job: those of its task besides, where ``argv`` names a config."""
+    """Help for the keys of a job: those of its task besides, where ``argv`` names a config or a checkpoint."""
     from unimo.cli.jobs import job_help as describe
 
-    return describe(argv)
+    return describe(argv, of_checkpoint=True)

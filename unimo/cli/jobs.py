@@ -1,4 +1,4 @@
-"""What the verbs that read a job share: its configuration, its run folder, its help."""
+"""What the verbs that read a job share: its configuration, its run folder, its checkpoints, its help."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unimo.config import describe_parts, dump_config, load_config, read_yaml
 from unimo.config.job import JobConfig
+from unimo.config.overrides import parse_overrides
 from unimo.config.sweep import Combination, read_sweep
 from unimo.data.formats.parts import split_part
 from unimo.errors import InputError
@@ -117,12 +118,52 @@ def check_splits(job: JobConfig) -> None:
             raise InputError(f"data.evaluate.{split}: {path}: no such file")
 
 
-def job_help(argv: Sequence[str]) -> str:
-    """The keys of a job with their meaning; with `--config`, those of its task as well."""
-    parts: dict[str, type] = {"": JobConfig}
-    if "--config" in argv:
-        from unimo.tasks import task_class
+def checkpoint_folder(path: Path, with_job: bool) -> Path:
+    """The folder of a checkpoint that a user named.
 
-        files = [Path(word) for word in argv[argv.index("--config") + 1 :] if not word.startswith("-")]
+    Args:
+        path: what was named.
+        with_job: whether the job's configuration must lie in it.
+
+    Raises:
+        InputError: it is none, with what to name or do in its place.
+    """
+    from unimo.modeling.pretrained import CONFIG_NAME as MODEL_CONFIG_NAME
+
+    if not path.is_dir():
+        raise InputError.at(path, "no such folder; a run's checkpoints are RUN/checkpoints/best and .../step-<n>")
+    if not (path / MODEL_CONFIG_NAME).is_file():
+        if (path / "checkpoints").is_dir():
+            raise InputError.at(path, f"is a run folder, not a checkpoint; name {path / 'checkpoints' / 'best'}")
+        raise InputError.at(path, f"no {MODEL_CONFIG_NAME} in this folder: it is no checkpoint")
+    if with_job and not (path / CONFIG_NAME).is_file():
+        raise InputError.at(
+            path, f"no {CONFIG_NAME} in this checkpoint; a converted one has it by `convert ... --config JOB.yaml`"
+        )
+    return path
+
+
+def job_help(argv: Sequence[str], of_checkpoint: bool = False) -> str:
+    """The keys of a job with their meaning; where ``argv`` names a job, those of its task as well.
+
+    ``of_checkpoint``: the verb reads the job that lies in a checkpoint, which has every key.
+    """
+    from unimo.tasks import TASKS, task_class
+
+    parts: dict[str, type] = {"": JobConfig}
+    if files := _named_files(argv):
         parts["options"] = task_class(str(read_yaml(files, []).get("task"))).options_class
-    return describe_parts(parts)
+    names = f"one of {', '.join(TASKS)}"
+    if not of_checkpoint:
+        return describe_parts(parts, {"task": f"required; {names}"})
+    head = "Keys of the job; what is not given is as in --config, or else in the checkpoint's own job.\n\n"
+    return head + describe_parts(parts, {"task": f"the job's own; {names}"}, left_out={"output"})
+
+
+def _named_files(argv: Sequence[str]) -> list[Path]:
+    """The yaml files of the job that a command line names, by --config or by a checkpoint that holds one."""
+    words = {override.key: override.words for override in parse_overrides([word for word in argv if word != "-h"])}
+    if words.get("config"):
+        return [Path(word) for word in words["config"]]
+    inside = [Path(word) / CONFIG_NAME for word in words.get("checkpoint", ())]
+    return [path for path in inside if path.is_file()]

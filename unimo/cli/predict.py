@@ -26,7 +26,7 @@ class Arguments:
 
     task: str
     """The checkpoint's task: captioning, retrieval, visual_entailment, question_answering, text_classification,
-    text_regression or text_generation."""
+    text_regression or text_generation. The eighth, pretraining, makes no predictions."""
 
     checkpoint: Path
     """Checkpoint folder of a run fine-tuned for the task."""
@@ -48,14 +48,12 @@ def run(arguments: Arguments) -> int:
     """Predict, and print or write one line an answer."""
     import paddle
 
-    from unimo.cli.jobs import CONFIG_NAME, load_job
+    from unimo.cli.jobs import CONFIG_NAME, checkpoint_folder, load_job
     from unimo.errors import InputError
     from unimo.tasks.assembly import describe_images, load_for_inference
     from unimo.training.task import PredictionRequest
 
-    config = arguments.checkpoint / CONFIG_NAME
-    if not config.is_file():
-        raise InputError.at(arguments.checkpoint, f"no {CONFIG_NAME} in this folder: it is no checkpoint of a run")
+    config = checkpoint_folder(arguments.checkpoint, with_job=True) / CONFIG_NAME
     job, options = load_job((config,), ["--data.regions", str(arguments.regions or "")])
     if job.task != arguments.task:
         raise InputError(f"{arguments.checkpoint}: was trained for {job.task}, not {arguments.task}")

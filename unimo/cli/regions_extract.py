@@ -40,21 +40,18 @@ class Arguments(ProposalOptions):
 
 def run(arguments: Arguments) -> int:
     """Extract, and say what could not be read."""
-
-    from unimo.regions.extract import extract
+    from unimo.regions.extract import extract, find_images
     from unimo.runtime.progress import progress_bar
 
     values = asdict(arguments)
     options = ProposalOptions(**{name: values[name] for name in ProposalOptions.__dataclass_fields__})
-    bar = progress_bar("image")
-
-    def progress(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
+    codebook = _codebook(arguments.codebook)
     workers = arguments.num_workers or usable_cores()
-    report = extract(arguments.images, arguments.output, options, _codebook(arguments.codebook), workers, progress)
-    bar.close()
+    # what is wrong with the folder is told before the bar is there
+    with progress_bar("image", len(find_images(arguments.images))) as bar:
+        report = extract(
+            arguments.images, arguments.output, options, codebook, workers, lambda done, total: bar.update(done - bar.n)
+        )
     for image_id in report.unreadable:
         print(f"unreadable, left out: {image_id}")
     if report.num_new == 0 and not report.unreadable:

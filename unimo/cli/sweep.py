@@ -6,8 +6,9 @@ Example::
         --sweep '{optimizer.learning_rate: [1e-5, 2e-5, 3e-5], training.seed: [1, 2, 3, 4, 5]}'
 
 Every run has its own process and its own folder below the job's output, named by its values. The same command goes on
-where an earlier one stopped: finished runs are kept, a run that was interrupted resumes. A run that fails is shown and
-counted, and the others go on. sweep.json is written after every run; what a run printed stands in `logs/<run>.log`. The
+where an earlier one stopped: finished runs are kept, a run that was interrupted resumes. The data of the first
+combination are checked before anything is trained, as `unimo data check` does. A run that fails is shown and counted,
+and the others go on. sweep.json is written after every run; what a run printed stands in `logs/<run>.log`. The
 exit status is 1 where a run failed, and 75 after SIGTERM or Ctrl-C.
 """
 
@@ -52,19 +53,20 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     from unimo.files import write_json
     from unimo.reports.sweep import FAILED, FINISHED, sweep_lines, sweep_report
     from unimo.tasks import task_class
+    from unimo.training.evaluation import lower_is_better
     from unimo.training.health import EXIT_PREEMPTED
 
     job, combinations = load_sweep(arguments.config, job_argv)
-    task = task_class(job.task)
     if not job.data.evaluate:
         raise InputError("data.evaluate: names no split, and a sweep is decided by one")
-    metric = job.training.best_metric or f"{next(iter(job.data.evaluate))}.{task.best_metric}"
+    metric = job.training.best_metric or f"{next(iter(job.data.evaluate))}.{task_class(job.task).best_metric}"
     sweep = _Sweep(arguments, job_argv, job, combinations, metric)
+    sweep.check_data()
     for number, combination in enumerate(combinations):
         if not sweep.stopped:
             sweep.train(number, combination)
-            write_json(sweep.folder / "sweep.json", sweep_report(sweep.runs, metric, task.lower_is_better))
-    for line in sweep_lines(sweep_report(sweep.runs, metric, task.lower_is_better)):
+            write_json(sweep.folder / "sweep.json", sweep_report(sweep.runs, metric, lower_is_better(metric)))
+    for line in sweep_lines(sweep_report(sweep.runs, metric, lower_is_better(metric))):
         print(line)
     if any(each.status not in (FINISHED, FAILED) for each in sweep.runs):
         print("unimo: stopped; the same command goes on", file=sys.stderr)
@@ -89,6 +91,24 @@ class _Sweep:
 
         self.folder = Path(self.job.output)
         self.runs = [SweptRun(each.name, each.values) for each in self.combinations]
+
+    def check_data(self) -> None:
+        """Find what is broken in the files of the first combination, unless every run is finished.
+
+        Raises:
+            InputError: naming the first error.
+        """
+        from unimo.cli.data_check import find_errors
+        from unimo.cli.jobs import load_job
+        from unimo.errors import InputError
+
+        if all((self.folder / each.name / "report.json").is_file() for each in self.combinations):
+            return
+        argv = [*self.job_argv, *self.combinations[0].as_argv(), "--sweep", "{}"]
+        errors = find_errors(*load_job(self.arguments.config, argv), lambda line: None)
+        if errors:
+            more = f"; {len(errors) - 1} errors more, see `unimo data check`" if len(errors) > 1 else ""
+            raise InputError(f"{errors[0]}{more}")
 
     def train(self, number: int, combination: Combination) -> None:
         """Bring one run to its end, unless it is there already, and note what came of it."""

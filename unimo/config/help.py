@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import textwrap
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from unimo.config.dump import to_plain
@@ -16,11 +16,19 @@ from unimo.config.types import alternatives, field_types, is_dataclass_type, typ
 WIDTH = 110
 
 
-def describe_parts(parts: Mapping[str, type]) -> str:
-    """One paragraph a field of the dataclasses: flag, type, docstring and default, grouped by dataclass."""
+def describe_parts(
+    parts: Mapping[str, type], notes: Mapping[str, str] | None = None, left_out: Collection[str] = ()
+) -> str:
+    """One paragraph a field of the dataclasses: flag, type, docstring and default, grouped by dataclass.
+
+    Args:
+        parts: key prefix -> dataclass.
+        notes: dotted key -> what stands in the place of its default.
+        left_out: dotted keys that are not told of.
+    """
     groups: dict[str, list[str]] = {}
     for prefix, cls in parts.items():
-        for title, lines in _groups(cls, prefix, set(parts) - {prefix}):
+        for title, lines in _groups(cls, prefix, {*parts, *left_out} - {prefix}, notes or {}):
             groups.setdefault(title, []).extend(lines)
     return "\n".join("\n".join([f"{title}:", *lines, ""]) for title, lines in groups.items()).rstrip() + "\n"
 
@@ -39,7 +47,7 @@ def field_docs(cls: type) -> dict[str, str]:
     return docs
 
 
-def _groups(cls: type, prefix: str, apart: set[str]) -> Iterator[tuple[str, list[str]]]:
+def _groups(cls: type, prefix: str, apart: set[str], notes: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
     """The group of ``cls``, then those of its nested dataclasses, each ``(title, lines)``."""
     lines, nested = [], []
     for field in dataclasses.fields(cls):
@@ -51,11 +59,11 @@ def _groups(cls: type, prefix: str, apart: set[str]) -> Iterator[tuple[str, list
             nested += [(each, key) for each in inner]
         else:
             nested += [(each, f"{key}.<number or name>") for each in _element_classes(hint)]
-            lines += _describe_field(field, hint, key, field_docs(cls).get(field.name, ""))
+            lines += _describe_field(field, hint, key, field_docs(cls).get(field.name, ""), notes.get(key))
     if lines:
         yield _title(cls, prefix), lines
     for each, key in nested:
-        yield from _groups(each, key, apart)
+        yield from _groups(each, key, apart, notes)
 
 
 def _element_classes(hint: Any) -> list[type]:
@@ -74,8 +82,10 @@ def _title(cls: type, prefix: str) -> str:
     return " - ".join(each for each in (prefix, summary) if each) or "options"
 
 
-def _describe_field(field: dataclasses.Field[Any], hint: Any, key: str, doc: str) -> list[str]:
-    if field.default is not dataclasses.MISSING:
+def _describe_field(field: dataclasses.Field[Any], hint: Any, key: str, doc: str, note: str | None = None) -> list[str]:
+    if note is not None:
+        pass
+    elif field.default is not dataclasses.MISSING:
         note = f"default {_default_text(field.default)}"
     elif field.default_factory is not dataclasses.MISSING:
         note = f"default {_default_text(field.default_factory())}"

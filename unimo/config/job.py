@@ -198,7 +198,7 @@ class JobConfig:
     """One training job."""
 
     task: str
-    """Which task: see `unimo train --help`."""
+    """What to train for."""
 
     output: str
     """Run folder: config.yaml, metrics.jsonl, checkpoints/, predictions/, report.json."""

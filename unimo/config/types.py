@@ -106,7 +106,8 @@ def convert(node: Node, hint: Any, key: str) -> Any:
     if value is None and admits_none(hint):
         return None
     if value is None or (isinstance(value, str) and not _takes_text(hint)):
-        node.place.fail(key, f"expected {type_text(hint)}, got {describe(value)}")
+        hint_at_list = f"; it is a list: write [{value}]" if isinstance(value, str) and is_sequence(hint) else ""
+        node.place.fail(key, f"expected {type_text(hint)}, got {describe(value)}{hint_at_list}")
     if hint is Any or (isinstance(value, str) and str in alternatives(hint)):
         return value
     # null is dealt with; without it in the type, the text "null" stays a text

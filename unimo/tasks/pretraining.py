@@ -273,7 +273,8 @@ class Pretraining(Task):
                 (record, caption), rng = pairs[index], self._rng(epoch, index)
                 regions = images[record.image_id]
                 if rng.random() < self.options.region_share:
-                    text = text_example(record.record_id, [token_ids[index]], self.context.vocabulary, 512)
+                    limit = self.context.data.max_text_length
+                    text = text_example(record.record_id, [token_ids[index]], self.context.vocabulary, limit)
                     examples.append(self._mask_regions(with_regions(text, regions), rng))
                 else:
                     nodes = sampler.nodes(record, caption) if self.options.scenegraph_mask_ratio else ()

@@ -92,7 +92,6 @@ class TextGeneration(GeneratingTask):
     options_class = TextGenerationOptions
     loss_name = "generation"
     best_metric = "perplexity"
-    lower_is_better = True
     in_release = True
     options: TextGenerationOptions
 

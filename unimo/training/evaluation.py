@@ -14,6 +14,14 @@ from unimo.modeling import UnimoModel
 from unimo.training.runlog import RunLog
 from unimo.training.task import Evaluation, Task
 
+LOWER_IS_BETTER = frozenset({"loss", "perplexity"})
+"""Last parts of the names of metrics that are better when they are lower; all others are better when higher."""
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric, by its name with or without the split before it, is better when it is lower."""
+    return metric.rpartition(".")[2] in LOWER_IS_BETTER
+
 
 def evaluate(task: Task, model: UnimoModel, path: str | Path) -> Evaluation:
     """Score a file with dropout off and no gradients; several processes share the work and get the same result."""
@@ -28,7 +36,6 @@ class BestMetric:
 
     split: str
     metric: str
-    lower_is_better: bool
 
     @classmethod
     def of(cls, job: JobConfig, task: Task) -> BestMetric:
@@ -42,7 +49,7 @@ class BestMetric:
         split, _, metric = name.partition(".")
         if split not in {"", *splits}:
             raise InputError(f"training.best_metric: {name!r} names none of {sorted(splits)}")
-        return cls(split, metric, task.lower_is_better)
+        return cls(split, metric)
 
     @property
     def name(self) -> str:
@@ -53,7 +60,7 @@ class BestMetric:
         """Whether a value beats the best so far; an undefined one never does."""
         if value is None or best is None:
             return value is not None
-        return value < best if self.lower_is_better else value > best
+        return value < best if lower_is_better(self.metric) else value > best
 
 
 def evaluate_splits(job: JobConfig, task: Task, model: UnimoModel, step: int, log: RunLog) -> dict[str, Evaluation]:

@@ -65,9 +65,16 @@ def report_lines(job: JobConfig, model: UnimoModel, costs: Sequence[StreamCost])
             f"{cost.memory / 2**30:.2f} GiB by formula, {accumulation * cost.seconds:.3f} s here"
         )
     expected = accumulation * sum(cost.share * cost.seconds for cost in costs)
-    yield f"1,000 steps on this machine: {1000 * expected / 60:,.1f} minutes"
+    yield f"1,000 steps on this machine: {duration(1000 * expected)}"
     if job.training.num_steps:
-        yield f"all {job.training.num_steps:,} steps: {job.training.num_steps * expected / 3600:,.1f} hours"
+        yield f"all {job.training.num_steps:,} steps: {duration(job.training.num_steps * expected)}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the unit that it is read in."""
+    if seconds < 120:
+        return f"{seconds:,.1f} seconds"
+    return f"{seconds / 60:,.1f} minutes" if seconds < 7200 else f"{seconds / 3600:,.1f} hours"
 
 
 def num_parameters(model: UnimoModel) -> int:

@@ -125,9 +125,6 @@ class Task(ABC):
     best_metric: ClassVar[str] = "loss"
     """Metric of the first split that decides which checkpoint is the best."""
 
-    lower_is_better: ClassVar[bool] = False
-    """Whether best_metric is better when it is lower."""
-
     in_release: ClassVar[bool] = False
     """Whether the original release has the task, so that `data.compat: original` means something."""
 

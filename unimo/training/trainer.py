@@ -203,7 +203,13 @@ class Trainer:
             return
         evaluations = evaluate_splits(self.job, self.task, self.model, step, log)
         self._say(f"{name}: {note}" for name, each in evaluations.items() for note in each.notes)
-        value = evaluations[self.best_metric.split].metrics.get(self.best_metric.metric)
+        decisive = evaluations[self.best_metric.split].metrics
+        if self.best_metric.metric not in decisive:
+            told = (
+                f"has no {self.best_metric.metric}, but {', '.join(decisive)}; the first evaluation's weights are kept"
+            )
+            self._say([f"training.best_metric: {self.best_metric.split} {told}"])
+        value = decisive.get(self.best_metric.metric)
         if self.best_metric.is_better(value, self.state.best_value) or self.state.best_step is None:
             self.state = dataclasses.replace(self.state, best_value=value, best_step=step)
             self._save_best()
