@@ -51,9 +51,9 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     from unimo.cli.jobs import load_sweep
     from unimo.errors import InputError
     from unimo.files import write_json
+    from unimo.metrics.direction import lower_is_better
     from unimo.reports.sweep import FAILED, FINISHED, sweep_lines, sweep_report
     from unimo.tasks import task_class
-    from unimo.training.evaluation import lower_is_better
     from unimo.training.health import EXIT_PREEMPTED
 
     job, combinations = load_sweep(arguments.config, job_argv)

@@ -245,9 +245,12 @@ class RegionStoreWriter:
         size = (self.partial / DATA_NAME).stat().st_size
         meta = {"format_version": FORMAT_VERSION, "spec": asdict(self.spec), "data_bytes": size, "about": about or {}}
         write_json(self.partial / META_NAME, meta)
+        old = self.path.with_name(self.path.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
         if self.path.exists():
-            shutil.rmtree(self.path)
+            os.replace(self.path, old)  # at every moment one of the two is whole
         os.replace(self.partial, self.path)
+        shutil.rmtree(old, ignore_errors=True)
 
     def close(self) -> None:
         """Close the file and keep what was added in ``<path>.partial``."""

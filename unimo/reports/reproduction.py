@@ -10,6 +10,7 @@ from typing import Any
 
 from unimo.errors import InputError
 from unimo.files import read_json
+from unimo.metrics.direction import lower_is_better
 from unimo.reports.run import read_report
 
 RESULTS = Path(__file__).with_name("paper_results.json")
@@ -119,10 +120,19 @@ def _finding(row: Row, reports: Sequence[Mapping[str, Any]]) -> Finding:
     having = [report for report in reports if _score(report, row.score) is not None]
     if not having:
         return Finding(row)
-    chosen = max(having, key=lambda report: _score(report, str(report.get("best_metric", ""))) or -math.inf)
+    chosen = max(having, key=_decisive)
     value = _score(chosen, row.score)
     assert value is not None
     return Finding(row, 100 * value, len(having))
+
+
+def _decisive(report: Mapping[str, Any]) -> float:
+    """The value that chose a run's weights, turned so that more is better; a run without it comes last."""
+    name = str(report.get("best_metric", ""))
+    value = _score(report, name)
+    if value is None:
+        return -math.inf
+    return -value if lower_is_better(name) else value
 
 
 def _score(report: Mapping[str, Any], name: str) -> float | None:

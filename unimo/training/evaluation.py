@@ -10,17 +10,10 @@ import paddle
 
 from unimo.config.job import JobConfig
 from unimo.errors import InputError
+from unimo.metrics.direction import lower_is_better
 from unimo.modeling import UnimoModel
 from unimo.training.runlog import RunLog
 from unimo.training.task import Evaluation, Task
-
-LOWER_IS_BETTER = frozenset({"loss", "perplexity"})
-"""Last parts of the names of metrics that are better when they are lower; all others are better when higher."""
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a metric, by its name with or without the split before it, is better when it is lower."""
-    return metric.rpartition(".")[2] in LOWER_IS_BETTER
 
 
 def evaluate(task: Task, model: UnimoModel, path: str | Path) -> Evaluation:
