@@ -15,7 +15,7 @@ for side in src tgt; do
     gunzip -c "$data/$side-test.txt.gz" > "$output/data/$side-test.txt"
 done
 python -m unimo train-tokenizer --input "$output"/data/{src,tgt}-train.txt --output "$output/tokenizer" --vocab_size 6000
-python -m unimo train --devices "${DEVICES:-1}" --config model_configs/finetune/squad_qg_small.yaml --resume \
+python -m unimo train --devices "${DEVICES:-$(( $(nproc) < 2 ? 1 : 2 ))}" --config model_configs/finetune/squad_qg_small.yaml --resume \
     --output "$output/run" --tokenizer "$output/tokenizer" --data.train "$output/data/src-train.txt" \
     --data.evaluate "{dev: $output/data/src-dev.txt, test: $output/data/src-test.txt}"
 head -n 8 "$output/run/predictions/test.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import zlib
@@ -12,16 +13,16 @@ from typing import Any
 from unimo.errors import InputError
 from unimo.files import suffix_of
 
-KINDS = (".txt", ".jsonl", ".tsv", ".json")
+KINDS = (".txt", ".jsonl", ".tsv", ".csv", ".json")
 TEXT_FIELDS = ("text", "captions")
 
 
 class TextFiles:
-    """The texts of .txt, .jsonl, .tsv and .json files (each possibly .gz), read anew at every iteration.
+    """The texts of .txt, .jsonl, .tsv, .csv and .json files (each possibly .gz), read anew at every iteration.
 
     A line of .txt is a text. A line of .jsonl is an object; every string under ``text`` or ``captions`` (a string or
-    a list of strings each) is a text. Every cell of a .tsv below its header is a text if it holds a letter. A .json
-    file is COCO's caption annotations. Texts of white space alone are skipped and counted.
+    a list of strings each) is a text. Every cell of a .tsv or .csv below its first line is a text if it holds a letter.
+    A .json file is COCO's caption annotations. Texts of white space alone are skipped and counted.
 
     Attributes:
         num_texts: texts yielded by the last iteration.
@@ -57,14 +58,23 @@ def _texts(path: Path) -> Iterator[str]:
     if kind == ".json":
         yield from _coco_captions(path)
         return
+    if kind == ".csv":
+        rows = csv.reader(line for _, line in _lines(path))
+        next(rows, None)
+        yield from (cell for row in rows for cell in _cells(row))
+        return
     for number, line in _lines(path):
         if kind == ".tsv":
-            cells = line.rstrip("\r\n").split("\t") if number > 1 else []
-            yield from (cell for cell in cells if any(letter.isalpha() for letter in cell))
+            yield from _cells(line.rstrip("\r\n").split("\t") if number > 1 else [])
         elif kind == ".txt":
             yield line.rstrip("\r\n")
         elif line.strip():
             yield from _record_texts(path, number, line)
+
+
+def _cells(cells: Sequence[str]) -> Iterator[str]:
+    """Those that hold words."""
+    return (cell for cell in cells if any(letter.isalpha() for letter in cell))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
