@@ -110,7 +110,7 @@ def test_choices_on_the_page(report: dict[str, Any], shapes_folder: Path) -> Non
         assert example.captions[place].text == line["caption"] and example.ranks[0] == place + 1
         assert example.ranks[1] == 11, "all are alike by likelihood, and ties count against the true one"
     assert {example.ranks[0] for example in examples} == {1, 3}
-    assert "matching head: place 3 of 11" in reader.all_text and "1 / 11" not in reader.all_text
+    assert "matching head: place 3 of 11" in reader.all_text
 
 
 def test_same_folder_gives_same_bytes(report: dict[str, Any], shapes_folder: Path) -> None:

@@ -129,6 +129,6 @@ def contrasts_note(corpus: Path) -> str:
     return (
         f"Training captions out of {len(AugmentedCorpus(corpus)):,}, with at most {NUM_REWRITES} rewrites of a kind, "
         f"{NUM_RETRIEVED_IMAGES} retrieved images and {NUM_RETRIEVED_TEXTS} retrieved texts of each. Rewrites, whose "
-        "new words are marked, and similar captions of other images are wrong about the picture; what says the same, "
-        "and retrieved images and texts, are read as right. Of all these, a training step draws a few."
+        "new words are marked, and similar captions of other images are read as wrong about the picture; what says "
+        "the same, and retrieved images and texts, as right. Of all these, a training step draws a few."
     )

@@ -56,7 +56,8 @@ def _choice(example: ChoiceExample, pictures: Pictures) -> str:
     kind = "right" if example.ranks[0] == 1 else "wrong"
     return (
         f'<article class="card {kind}"><div class="picture">{pictures.element(example.image, example.image_id)}'
-        f'{remark}</div><div class="said scroll">{badges}<table class="choice"><thead><tr>{head}</tr></thead><tbody>\n'
+        f'{remark}</div><div class="said scroll"><div>{badges}</div>'
+        f'<table class="choice"><thead><tr>{head}</tr></thead><tbody>\n'
         f"{rows}\n</tbody></table></div></article>"
     )
 

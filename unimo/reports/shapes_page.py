@@ -82,9 +82,9 @@ def _choices_note(quickstart: Quickstart) -> str:
     count = quickstart.negatives["count"]
     return (
         f"{count} true captions of test images against ten each that the world makes wrong in one detail: another "
-        "object, attribute or relation, before any fine-tuning. With another image nothing can be told apart but by "
-        f"the text alone. Below, {NUM_CHOICES} of the images. {SAMPLED} Nothing was picked. The captions are sorted by "
-        "the first score; a tie counts against the true one."
+        "object, attribute or relation; scored before any fine-tuning. With another image only the wording is left to "
+        f"go by, and a model that looks falls to chance. Below, {NUM_CHOICES} of the images. {SAMPLED} Nothing was "
+        "picked. The captions are sorted by the first score; a tie counts against the true one."
     )
 
 
