@@ -51,6 +51,9 @@ stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokeni
     --options.pairs "$world/captions_train.jsonl" --options.texts "$world/texts_train.jsonl" \
     --options.images "$world/images_train.jsonl" --options.contrastive.augmented "$output/augmented" \
     --data.evaluate "{test: $world/retrieval_test.jsonl}"
+stage negatives python -m unimo evaluate-negatives --checkpoint "$output/pretraining/checkpoints/best" \
+    --world "$world" --regions "$output/regions" --captions_per_image 1 \
+    --json "$output/negatives.json" --predictions "$output/negatives.jsonl"
 stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
 stage retrieval finetune retrieval captions_train.jsonl retrieval jsonl --data.regions "$output/regions"
 stage statements finetune statements statements_train.tsv statements tsv

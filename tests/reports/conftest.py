@@ -9,9 +9,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from unimo.worlds.shapes import ShapesOptions, generate
+from unimo.augment.job import augment
+from unimo.augment.options import AugmentConfig, PairFiles
+from unimo.regions.extract import extract
+from unimo.regions.proposals.options import ProposalOptions
+from unimo.tasks.hard_negatives import NegativeScores, predictions, summarize
+from unimo.worlds.shapes import ShapesOptions, generate, read_scenes
+from unimo.worlds.shapes.negatives import hard_negatives
 
 VOID = {"meta", "img", "br", "line", "polyline"}
 
@@ -102,6 +109,27 @@ def recalls(prefix: str, first: float) -> dict[str, float]:
     return {f"{prefix}{way}.r{k}": first + k / 100 + n / 1000 for n, way in enumerate(ways) for k in (1, 5, 10)}
 
 
+def write_negatives(folder: Path) -> None:
+    """Made-up scores: by the matching head every fourth right caption is third, by likelihood all are alike."""
+    scenes = [scene for scene in read_scenes(folder / "world").values() if scene.split == "test"]
+    items = hard_negatives(scenes, WORLD, captions_per_image=1)
+    head = np.tile(-np.arange(11.0), (len(items), 1))
+    head[::4, 0] = -2.5
+    exchanged, alike = np.roll(head, 1, axis=1), np.zeros_like(head)
+    scores = {"matching_head": NegativeScores(head, exchanged), "likelihood": NegativeScores(alike, alike)}
+    (folder / "negatives.json").write_text(json.dumps(summarize(items, scores)), encoding="utf-8")
+    write_lines(folder / "negatives.jsonl", predictions(items, scores))
+
+
+def write_corpus(folder: Path) -> None:
+    world, regions = folder / "world", folder / "regions"
+    extract(world / "images", regions, ProposalOptions(feature_size=16, num_classes=4, max_regions=4))
+    pairs = PairFiles((str(world / "captions_train.jsonl"),))
+    images = {"images": str(world / "images_train.jsonl"), "regions": str(regions)}
+    texts = (str(world / "texts_train.jsonl"),)
+    augment(AugmentConfig(pairs, str(folder / "augmented"), texts=texts, **images), quiet=True)
+
+
 @pytest.fixture(scope="session")
 def shapes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A quickstart folder: true captions for all images but two, every third query's image ranked second."""
@@ -144,6 +172,8 @@ def shapes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "statements" / "predictions" / "test.jsonl",
         ({"record_id": f"statements_test.tsv:{line}", "label": label} for line, label in enumerate(answers, start=2)),
     )
+    write_negatives(folder)
+    write_corpus(folder)
     (folder / "stages.tsv").write_text("world\t1.5\npretraining\t100\nretrieval\t20\nretrieval\t5.5\n")
     return folder
 

@@ -13,11 +13,16 @@ import pytest
 from tests.reports.conftest import read_page
 from unimo.reports import (
     CaptionExample,
+    ChoiceExample,
+    ChoiceRow,
+    ContrastExample,
     Curve,
     MetricRow,
     Page,
     RankedImage,
     RetrievalExample,
+    RewrittenCaption,
+    ScoredCaption,
     TextExample,
     Timing,
     Verdict,
@@ -57,6 +62,25 @@ def full_page(text: str, photo: Path | None, drawing: Path | None) -> Page:
         captions_note=text,
         retrieval=(RetrievalExample(text, (RankedImage(text, drawing, 1.0, True),), 1),),
         retrieval_note=text,
+        choices=(
+            ChoiceExample(
+                text, drawing, (text,), (ScoredCaption(text, (1.0,), text), ScoredCaption(text, (0.5,))), (2,), text
+            ),
+        ),
+        choice_rows=(ChoiceRow(text, text, 0.5, {text: None}),),
+        choices_note=text,
+        contrasts=(
+            ContrastExample(
+                text,
+                drawing,
+                text,
+                {text: (RewrittenCaption(((text, False), (text, True))),), "none": ()},
+                (text,),
+                ((text, drawing),),
+                (text,),
+            ),
+        ),
+        contrasts_note=text,
         texts=(TextExample((text, text), text, text),),
         texts_note=text,
         notes=(text,),
@@ -77,7 +101,7 @@ def test_everything_is_escaped(photo: Path, drawing: Path) -> None:
     reader = read_page(text)
     assert not any(tag == "script" for tag, _ in reader.elements)
     # title, headline, summary and all the rest arrive as they were given
-    assert reader.all_text.count("alert(\"x\")</script> & 'y'") >= 20
+    assert reader.all_text.count("alert(\"x\")</script> & 'y'") >= 40
 
 
 def test_needs_nothing_else(photo: Path, drawing: Path, tmp_path: Path) -> None:
@@ -88,7 +112,8 @@ def test_needs_nothing_else(photo: Path, drawing: Path, tmp_path: Path) -> None:
     reader = read_page(text)
     assert not {tag for tag, _ in reader.elements} & {"script", "link", "iframe", "object"}
     assert all(source.startswith("data:image/") for source in reader.images)
-    assert reader.sections == ["results", "captions", "retrieval", "texts", "curves", "timings", "notes"]
+    sections = ["results", "captions", "retrieval", "choices", "contrasts", "texts", "curves", "timings", "notes"]
+    assert reader.sections == sections
 
 
 def test_same_page_gives_same_bytes(photo: Path, drawing: Path) -> None:
@@ -96,7 +121,7 @@ def test_same_page_gives_same_bytes(photo: Path, drawing: Path) -> None:
 
 
 def test_pictures_decode_and_are_small(photo: Path, drawing: Path) -> None:
-    first, second = map(decode, read_page(render_page(full_page("a", photo, drawing))).images)
+    first, second, *_ = map(decode, read_page(render_page(full_page("a", photo, drawing))).images)
     assert first.shape == (LONGEST_SIDE * 3 // 4, LONGEST_SIDE, 3)
     assert second.shape == (90, 60, 3), "small pictures are left as they are"
     assert (second == 200).all(), "a drawing keeps its colours exactly"

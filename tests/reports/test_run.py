@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.reports.conftest import read_page, write_lines, write_run
+from unimo.augment.corpus import AugmentedCorpus
 from unimo.cli import main
 from unimo.errors import InputError
+from unimo.regions.extract import find_images
 from unimo.reports import build_run_report
-from unimo.reports.run import sample
+from unimo.reports.contrasts import contrast_examples
+from unimo.reports.sampling import sample
 
 
 def test_captioning_run_with_pictures(shapes_folder: Path, tmp_path: Path) -> None:
@@ -45,6 +50,46 @@ def test_run_that_has_not_ended(tmp_path: Path) -> None:
     reader = read_page(build_run_report(tmp_path).read_text())
     assert "has not ended" in reader.all_text and "step 20" in reader.all_text
     assert reader.sections == ["curves"]
+
+
+def test_pretraining_shows_what_contrastive_learning_reads(shapes_folder: Path, tmp_path: Path) -> None:
+    write_run(tmp_path, "pretraining", {"match.mean_r1": 0.5}, ("contrastive",), "test.match.mean_r1")
+    config = {"task": "pretraining", "options": {"contrastive": {"augmented": str(shapes_folder / "augmented")}}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    reader = read_page(build_run_report(tmp_path, shapes_folder / "world" / "images").read_text())
+    assert "contrasts" in reader.sections
+    assert len(reader.of_class("contrast")) == 6
+    # the six captions' own pictures, and up to four images retrieved for each (of four in all)
+    assert len(reader.images) == 6 + len(reader.of_class("hit")) and len(reader.of_class("hit")) > 6
+    named = {image["alt"] for tag, image in reader.elements if tag == "img"}
+    assert any(str(name).startswith("image images_") for name in named), "retrieved ones are those without a text"
+    assert any(tag == "mark" for tag, _ in reader.elements), "what a rewrite put in is marked"
+    for kind in ("object", "attribute", "relation", "two at once", "similar caption", "retrieved texts"):
+        assert kind in reader.all_text
+    without = read_page(build_run_report(tmp_path).read_text())
+    assert without.images == [] and len(without.of_class("contrast")) == 6
+
+
+def test_a_corpus_that_is_gone_is_told(tmp_path: Path) -> None:
+    write_run(tmp_path, "pretraining", {"match.mean_r1": 0.5}, ("contrastive",), "test.match.mean_r1")
+    config = {"task": "pretraining", "options": {"contrastive": {"augmented": str(tmp_path / "gone")}}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    reader = read_page(build_run_report(tmp_path).read_text())
+    assert "contrasts" not in reader.sections
+    assert f"{tmp_path / 'gone' / 'index.json'} is missing" in reader.all_text
+
+
+def test_photographs_under_another_name(shapes_folder: Path, tmp_path: Path) -> None:
+    """A corpus may name COCO's images as another release does."""
+    photos = tmp_path / "train2017"
+    photos.mkdir()
+    corpus = AugmentedCorpus(shapes_folder / "augmented")
+    ids = {found.image_id for found in corpus} | {name for found in corpus for name in found.retrieved_images}
+    for image_id in ids:
+        shutil.copy(shapes_folder / "world" / "images" / f"{image_id}.png", photos / f"{image_id}.png")
+    examples = contrast_examples(corpus.path, find_images(tmp_path))
+    assert all(each.image is not None for each in examples)
+    assert all(path is not None for each in examples for _, path in each.retrieved_images)
 
 
 def test_not_a_run_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from unimo.cli import main
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
 from unimo.reports import build_shapes_report
+from unimo.reports.contrasts import choice_examples
 from unimo.reports.shapes_metrics import random_recall
 from unimo.reports.shapes_page import judge
 from unimo.worlds.shapes import Scene, SceneObject, check_caption, read_scenes
@@ -44,7 +45,12 @@ def paths(value: Any, start: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 def test_names(report: dict[str, Any]) -> None:
     assert list(report) == ["chance", "zero_shot", "finetuned", "seconds"]
-    assert names(report["zero_shot"]) == {"matching_head": RECALL, "likelihood": RECALL}
+    zero_shot = dict(report["zero_shot"])
+    negatives = zero_shot.pop("hard_negatives")
+    assert names(zero_shot) == {"matching_head": RECALL, "likelihood": RECALL}
+    assert set(negatives) == {"count", "chance", "matching_head", "likelihood"}
+    parts = {"accuracy", "pairwise", "accuracy_by_kind", "seen", "unseen", "shuffled"}
+    assert set(negatives["likelihood"]) == set(negatives["matching_head"]) == parts
     assert set(report["finetuned"]) == {"captioning", "retrieval", "text"}
     assert names(report["finetuned"]["retrieval"]) == RECALL
     assert names(report["finetuned"]["text"]) == {"accuracy": None}
@@ -65,6 +71,10 @@ def test_values(report: dict[str, Any]) -> None:
         assert finetuned["captioning"][name] == pytest.approx(0.9), name
         assert 0 <= chance["captioning"][name] < 0.2, name
     assert finetuned["captioning"]["cider"] == 3.25 > chance["captioning"]["cider"] > 0
+    negatives, level = zero_shot["hard_negatives"], chance["hard_negatives"]["likelihood"]
+    assert negatives["count"] == 20
+    assert negatives["matching_head"]["accuracy"] == 0.75 and negatives["likelihood"]["accuracy"] == 0.0
+    assert level["accuracy"] == pytest.approx(1 / 11) and level["unseen"]["pairwise"]["relation"] == 0.5
     held_out, seen = finetuned["captioning"]["held_out"], finetuned["captioning"]["seen"]
     assert held_out["count"] + seen["count"] == 20
     assert finetuned["text"]["accuracy"] == 0.75
@@ -73,15 +83,34 @@ def test_values(report: dict[str, Any]) -> None:
 
 def test_page(report: dict[str, Any], shapes_folder: Path) -> None:
     reader = read_page((shapes_folder / "report.html").read_text(encoding="utf-8"))
-    assert reader.sections == ["results", "captions", "retrieval", "texts", "curves", "timings", "notes"]
-    assert len(reader.of_class("card")) == 16
-    assert len(reader.of_class("query")) == 8
-    assert len(reader.images) == 16 + 8 * 5
+    sections = ["results", "captions", "retrieval", "choices", "contrasts", "texts", "curves", "timings", "notes"]
+    assert reader.sections == sections
+    assert len(reader.of_class("card")) == 16 + 12
+    assert len(reader.of_class("query")) == 8 + 6
+    retrieved = len(reader.of_class("hit")) - 8 * 5
+    assert len(reader.images) == 16 + 8 * 5 + 12 + 6 + retrieved and retrieved > 6
     assert len([each for each in reader.of_class("hit") if each["class"] == "hit right"]) >= 8
     # three named losses and their sum, and one for each fine-tuning
     assert sum(tag == "svg" for tag, _ in reader.elements) == 4 + 3
     assert "Nothing was picked" in reader.all_text
     assert "on the test split itself" in reader.all_text, "a step chosen on the test split is told"
+
+
+def test_choices_on_the_page(report: dict[str, Any], shapes_folder: Path) -> None:
+    reader = read_page((shapes_folder / "report.html").read_text(encoding="utf-8"))
+    assert len(reader.of_class("true")) == 12, "one true caption an image"
+    lines = read_jsonl(shapes_folder / "negatives.jsonl")
+    examples = choice_examples(lines, {}, {"matching_head": "head", "likelihood": "likelihood"})
+    by_image = {line["image_id"]: line for line in lines}
+    for example in examples:
+        line = by_image[example.image_id]
+        scores = [caption.scores[0] for caption in example.captions]
+        assert scores == sorted(scores, reverse=True) and len(scores) == 11
+        place = [caption.kind for caption in example.captions].index("")
+        assert example.captions[place].text == line["caption"] and example.ranks[0] == place + 1
+        assert example.ranks[1] == 11, "all are alike by likelihood, and ties count against the true one"
+    assert {example.ranks[0] for example in examples} == {1, 3}
+    assert "matching head: place 3 of 11" in reader.all_text
 
 
 def test_same_folder_gives_same_bytes(report: dict[str, Any], shapes_folder: Path) -> None:
@@ -130,6 +159,12 @@ def test_mistakes_name_the_file(shapes_copy: Path) -> None:
             lambda path: path.write_text('{"splits": {"test": {"accuracy": 0.9}}}'),
             "of one run",
         ),
+        ("negatives.json", lambda path: path.unlink(), "no such file; `unimo evaluate-negatives --json"),
+        ("negatives.json", lambda path: path.write_text("{}"), "matching_head or likelihood"),
+        ("negatives.jsonl", lambda path: path.unlink(), "no such file; `unimo evaluate-negatives --predictions"),
+        ("negatives.jsonl", lambda path: change_lines(path, lambda lines: lines[2:]), "of one run"),
+        ("negatives.jsonl", lambda path: path.write_text('{"image_id": "a"}\n'), ":1: no field"),
+        ("augmented/index.json", lambda path: path.unlink(), "index.json is missing"),
         ("stages.tsv", lambda path: path.write_text("world\t1\nretrieval 5\n"), ":2: expected a stage, a tab"),
     ]
     for name in ("report.json", "report.html"):
@@ -140,7 +175,7 @@ def test_mistakes_name_the_file(shapes_copy: Path) -> None:
         spoil(path)
         with pytest.raises(InputError) as caught:
             build_shapes_report(shapes_copy)
-        assert name in str(caught.value) and message in str(caught.value)
+        assert Path(name).name in str(caught.value) and message in str(caught.value)
         assert not (shapes_copy / "report.json").exists() and not (shapes_copy / "report.html").exists()
         path.write_bytes(before)
     build_shapes_report(shapes_copy)

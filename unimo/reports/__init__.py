@@ -9,11 +9,16 @@ from __future__ import annotations
 from unimo.reports.html import write_page
 from unimo.reports.page import (
     CaptionExample,
+    ChoiceExample,
+    ChoiceRow,
+    ContrastExample,
     Curve,
     MetricRow,
     Page,
     RankedImage,
     RetrievalExample,
+    RewrittenCaption,
+    ScoredCaption,
     TextExample,
     Timing,
     Verdict,
@@ -23,11 +28,16 @@ from unimo.reports.shapes import build_shapes_report
 
 __all__ = [
     "CaptionExample",
+    "ChoiceExample",
+    "ChoiceRow",
+    "ContrastExample",
     "Curve",
     "MetricRow",
     "Page",
     "RankedImage",
     "RetrievalExample",
+    "RewrittenCaption",
+    "ScoredCaption",
     "TextExample",
     "Timing",
     "Verdict",

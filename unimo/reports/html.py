@@ -13,6 +13,7 @@ from pathlib import Path
 
 from unimo.files import atomic_write
 from unimo.reports.curves import chart_svg
+from unimo.reports.html_contrasts import choices, contrasts
 from unimo.reports.page import (
     CaptionExample,
     Curve,
@@ -22,7 +23,7 @@ from unimo.reports.page import (
     TextExample,
     Timing,
 )
-from unimo.reports.pictures import thumbnail_uri
+from unimo.reports.pictures import Pictures
 
 
 def write_page(page: Page, output: Path) -> None:
@@ -34,11 +35,13 @@ def write_page(page: Page, output: Path) -> None:
 
 def render_page(page: Page) -> str:
     """The page as one HTML document."""
-    pictures = _Pictures()
+    pictures = Pictures()
     sections = [
         _section("results", "Results", _metrics(page.metrics), _results_note(page.metrics)),
         _section("captions", "Generated captions", _captions(page.captions, pictures), page.captions_note),
         _section("retrieval", "Retrieval", _retrieval(page.retrieval, pictures), page.retrieval_note),
+        _section("choices", "Right caption among ten wrong ones", choices(page, pictures), page.choices_note),
+        _section("contrasts", "What contrastive learning reads", contrasts(page, pictures), page.contrasts_note),
         _section("texts", "Text task", _texts(page.texts), page.texts_note),
         _section("curves", "Losses", _curves(page.curves), "Faint: as logged. Strong: moving mean."),
         _section("timings", "Time", _timings(page.timings)),
@@ -54,28 +57,6 @@ def render_page(page: Page) -> str:
         f"<header><h1>{escape(page.title)}</h1>\n<p>{escape(page.summary)}</p></header>\n"
         f"{''.join(sections)}</main>\n</body>\n</html>\n"
     )
-
-
-class _Pictures:
-    """Image elements, each file read once; what could not be shown is counted."""
-
-    def __init__(self) -> None:
-        self._uris: dict[Path, str | None] = {}
-        self._absent: set[str] = set()
-
-    def element(self, path: Path | None, image_id: str) -> str:
-        if path is not None and path not in self._uris:
-            self._uris[path] = thumbnail_uri(path)
-        uri = self._uris[path] if path is not None else None
-        if uri is None:
-            self._absent.add(image_id)
-            return f'<span class="absent">no picture<br>{escape(image_id)}</span>'
-        return f'<img src="{uri}" alt="image {escape(image_id)}" title="{escape(image_id)}" loading="lazy">'
-
-    def notes(self) -> list[str]:
-        absent = sorted(self._absent)
-        shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-        return [f"Pictures that are missing or could not be read: {len(absent)} ({shown})."] if absent else []
 
 
 def _section(name: str, title: str, body: str, note: str = "") -> str:
@@ -183,13 +164,13 @@ def _chart(curve: Curve) -> str:
     return f"<figure>{chart_svg(curve)}<figcaption>{name} <span>{change}</span></figcaption></figure>"
 
 
-def _captions(examples: Sequence[CaptionExample], pictures: _Pictures) -> str:
+def _captions(examples: Sequence[CaptionExample], pictures: Pictures) -> str:
     if not examples:
         return ""
     return '<div class="cards">\n' + "\n".join(_caption_card(each, pictures) for each in examples) + "\n</div>"
 
 
-def _caption_card(example: CaptionExample, pictures: _Pictures) -> str:
+def _caption_card(example: CaptionExample, pictures: Pictures) -> str:
     judged = bool(example.verdicts)
     right = all(verdict.right for verdict in example.verdicts)
     kind = "" if not judged else " right" if right else " wrong"
@@ -210,11 +191,11 @@ def _caption_card(example: CaptionExample, pictures: _Pictures) -> str:
     )
 
 
-def _retrieval(examples: Sequence[RetrievalExample], pictures: _Pictures) -> str:
+def _retrieval(examples: Sequence[RetrievalExample], pictures: Pictures) -> str:
     return "\n".join(_retrieval_row(each, pictures) for each in examples)
 
 
-def _retrieval_row(example: RetrievalExample, pictures: _Pictures) -> str:
+def _retrieval_row(example: RetrievalExample, pictures: Pictures) -> str:
     hits = "\n".join(
         f'<figure class="hit{" right" if hit.right else ""}">{pictures.element(hit.image, hit.image_id)}'
         f"<figcaption>{rank}. <span>{hit.score:.2f}</span></figcaption></figure>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -83,6 +84,63 @@ class RetrievalExample:
 
 
 @dataclass(frozen=True)
+class ScoredCaption:
+    """A caption with its score by each scorer, in the order of the example's scorers."""
+
+    text: str
+    scores: tuple[float, ...]
+    kind: str = ""
+    """What is wrong about it; empty for the right one."""
+
+
+@dataclass(frozen=True)
+class ChoiceExample:
+    """An image, its right caption and the wrong ones, sorted by the first scorer, best first."""
+
+    image_id: str
+    image: Path | None
+    scorers: tuple[str, ...]
+    captions: tuple[ScoredCaption, ...]
+    ranks: tuple[int, ...]
+    """Rank of the right caption by each scorer, from 1; ties count against it."""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class ChoiceRow:
+    """One line of the table of choices: shares of 1, None where undefined."""
+
+    scorer: str
+    part: str
+    accuracy: float | None
+    """The right caption above all wrong ones."""
+    pairwise: Mapping[str, float | None]
+    """Kind -> the right caption above one wrong one of this kind."""
+
+
+@dataclass(frozen=True)
+class RewrittenCaption:
+    """A rewrite in pieces: text, and whether it was put in the place of something else."""
+
+    pieces: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class ContrastExample:
+    """A training caption with what contrastive learning reads beside it."""
+
+    image_id: str
+    image: Path | None
+    caption: str
+    rewrites: Mapping[str, tuple[RewrittenCaption, ...]]
+    """Kind -> wrong captions; a kind may have none."""
+    positives: tuple[str, ...] = ()
+    retrieved_images: tuple[tuple[str, Path | None], ...] = ()
+    """Image id and file, most alike first."""
+    retrieved_texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TextExample:
     """A text, or the parts of a pair, with its label."""
 
@@ -105,6 +163,11 @@ class Page:
     captions_note: str = ""
     retrieval: tuple[RetrievalExample, ...] = ()
     retrieval_note: str = ""
+    choices: tuple[ChoiceExample, ...] = ()
+    choice_rows: tuple[ChoiceRow, ...] = ()
+    choices_note: str = ""
+    contrasts: tuple[ContrastExample, ...] = ()
+    contrasts_note: str = ""
     texts: tuple[TextExample, ...] = ()
     texts_note: str = ""
     notes: tuple[str, ...] = ()

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unimo.config import read_yaml
 from unimo.data.formats.json_fields import read_jsonl
 from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.regions.extract import find_images
+from unimo.reports.contrasts import contrast_examples, contrasts_note
 from unimo.reports.curves import read_curves
 from unimo.reports.html import write_page
 from unimo.reports.page import CaptionExample, MetricRow, Page, RankedImage, RetrievalExample, TextExample, Timing
+from unimo.reports.sampling import SAMPLED, sample
 from unimo.training.runlog import read_events
 
 REPORT_NAME = "report.html"
-SEED = 1
-SAMPLED = "Drawn at random with a fixed seed, shown as they come."
 NUM_CAPTIONS, NUM_RANKINGS, NUM_TEXTS, NUM_HITS = 16, 8, 12, 5
 
+_ABSENT = "what its contrastive learning read cannot be shown (paths are relative to the working directory)."
 _NUMBERS = ("loss", "cider", "seconds", "perplexity")
 """Metrics that are no shares of 1 though they may lie below it."""
 
@@ -53,6 +54,9 @@ def run_page(folder: Path, images: Path | None = None) -> Page:
     found = {} if images is None else find_images(images)
     note = f"{SAMPLED} From the split {split!r}."
     seconds = report.get("seconds")
+    corpus = augmented_corpus(folder)
+    there = corpus is not None and (corpus / "index.json").is_file()
+    absent = [] if there or corpus is None else [f"{corpus / 'index.json'} is missing: {_ABSENT}"]
     return Page(
         title=f"{str(report.get('task', 'run')).replace('_', ' ').capitalize()}: {folder.resolve().name}",
         summary=_summary(folder, report),
@@ -74,8 +78,20 @@ def run_page(folder: Path, images: Path | None = None) -> Page:
             for each in sample([p for p in predictions if "record_id" in p and "label" in p], NUM_TEXTS)
         ),
         texts_note=note,
-        notes=tuple(throughput_notes({"this run": folder})),
+        contrasts=contrast_examples(corpus, found) if there and corpus is not None else (),
+        contrasts_note=f"{SAMPLED} {contrasts_note(corpus)}" if there and corpus is not None else "",
+        notes=(*throughput_notes({"this run": folder}), *absent),
     )
+
+
+def augmented_corpus(folder: Path) -> Path | None:
+    """The corpus that a run's contrastive learning reads, by its config.yaml; None where there is none."""
+    if not (folder / "config.yaml").is_file():
+        return None
+    value: Any = read_yaml([folder / "config.yaml"], [])
+    for key in ("options", "contrastive", "augmented"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return Path(value) if isinstance(value, str) and value else None
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -93,12 +109,6 @@ def read_report(folder: Path) -> dict[str, Any]:
 def read_predictions(path: Path) -> list[dict[str, Any]]:
     """Predictions, one JSON object a line."""
     return read_jsonl(path, lambda _, fields: fields)
-
-
-def sample(items: Sequence[Any], count: int, seed: int = SEED) -> list[Any]:
-    """Up to `count` of the items, chosen at random by the seed, in their own order."""
-    chosen = random.Random(seed).sample(range(len(items)), min(count, len(items)))
-    return [items[index] for index in sorted(chosen)]
 
 
 def ranking_example(prediction: Mapping[str, Any], right: set[str], images: Mapping[str, Path]) -> RetrievalExample:

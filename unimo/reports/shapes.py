@@ -16,8 +16,9 @@ def build_shapes_report(folder: Path, images: Path | None = None) -> None:
     """Write report.json and report.html into a quickstart folder.
 
     Args:
-        folder: holds world/, the run folders pretraining/, captioning/, retrieval/ and statements/, and stages.tsv
-            (a stage and its seconds a line).
+        folder: holds world/, the run folders pretraining/, captioning/, retrieval/ and statements/, the
+            corpus augmented/, negatives.json and negatives.jsonl of `evaluate-negatives`, and stages.tsv (a stage and
+            its seconds a line).
         images: folder of pictures named by image id; by default world/images.
 
     Raises:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unimo.data.formats.captions import read_captions
+from unimo.data.formats.json_fields import expecting, read_jsonl
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.data.records import CaptionRecord, LabelledTextRecord
 from unimo.errors import InputError
@@ -17,6 +18,8 @@ from unimo.reports.run import read_predictions, read_report
 from unimo.worlds.shapes import Scene, read_scenes
 
 RUNS = ("pretraining", "captioning", "retrieval", "statements")
+NEGATIVES, NEGATIVE_PREDICTIONS = "negatives.json", "negatives.jsonl"
+NEGATIVE_SCORERS = ("matching_head", "likelihood")
 MANIFEST = Path("world") / "manifest.json"
 
 
@@ -102,6 +105,51 @@ class Quickstart:
                 raise InputError.at(path, f"no field {absent[0]!r}", number)
         return rankings
 
+    @property
+    def augmented(self) -> Path:
+        """The corpus of contrastive learning."""
+        return self.folder / "augmented"
+
+    @cached_property
+    def negatives(self) -> dict[str, Any]:
+        """What `evaluate-negatives` measured on the pre-trained model."""
+        path = self._made(NEGATIVES, "evaluate-negatives --json")
+        values = read_json(path)
+        scorers = [name for name in NEGATIVE_SCORERS if isinstance(values, dict) and name in values]
+        if not scorers:
+            raise InputError.at(path, f"expected an object with {' or '.join(NEGATIVE_SCORERS)}")
+        for name in scorers:
+            with expecting("the numbers of evaluate-negatives", path):
+                parts = (values[name], *(values[name][part] for part in ("seen", "unseen", "shuffled")))
+                _ = [(part["accuracy"], dict(part["pairwise"])) for part in parts]
+        return values
+
+    @cached_property
+    def negative_predictions(self) -> list[dict[str, Any]]:
+        """The scores of every right caption and its wrong ones, of the same evaluation.
+
+        Raises:
+            InputError: they give other accuracies, so that the two files are of different runs.
+        """
+        path = self._made(NEGATIVE_PREDICTIONS, "evaluate-negatives --predictions")
+        lines = read_jsonl(path, _negatives_line)
+        for name in (name for name in NEGATIVE_SCORERS if name in self.negatives):
+            with expecting("scores of evaluate-negatives", path):
+                first = [all(line["scores"][name] > each["scores"][name] for each in line["wrong"]) for line in lines]
+            accuracy, said = sum(first) / len(first), self.negatives[name]["accuracy"]
+            if said is None or abs(said - accuracy) > 1e-6:
+                raise InputError.at(
+                    path, f"{name} has accuracy {accuracy}, but {NEGATIVES} says {said}; are they of one run?"
+                )
+        return lines
+
+    def _made(self, name: str, verb: str) -> Path:
+        """A file of the folder that must be there, and which verb writes it."""
+        path = self.folder / name
+        if not path.is_file():
+            raise InputError.at(path, f"no such file; `unimo {verb} {path}` writes it (quickstart's stage negatives)")
+        return path
+
     @cached_property
     def seconds(self) -> dict[str, float]:
         """Stage -> seconds; what a stage took in several goes (after an interruption) is added up."""
@@ -131,6 +179,13 @@ class Quickstart:
         if key not in values:
             raise InputError.at(self.run(name) / "report.json", f"splits.test has no value {key!r}")
         return values[key]
+
+
+def _negatives_line(_: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are read, or a KeyError."""
+    names = ("image_id", "caption", "unseen", "scores")
+    wrong = [{name: each[name] for name in ("kind", "text", "scores")} for each in fields["wrong"]]
+    return {name: fields[name] for name in names} | {"wrong": wrong}
 
 
 def _by_image(records: list[CaptionRecord]) -> dict[str, tuple[str, ...]]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
-from unimo.reports.run import SEED
+from unimo.reports.sampling import SEED
 from unimo.reports.shapes_data import Quickstart
 from unimo.worlds.shapes import chance_levels, part_by_pairs, score_captions
+from unimo.worlds.shapes.negatives import COUNTS, NUM_WRONG
 
 WAYS = ("text_to_image", "image_to_text")
 RANKS = (1, 5, 10)
@@ -45,8 +46,12 @@ def shapes_report(quickstart: Quickstart) -> dict[str, Any]:
             "captioning": caption_chance(quickstart),
             "retrieval": recall,
             "text": {"accuracy": 1 / NUM_LABELS},
+            "hard_negatives": negatives_chance(quickstart.negatives),
         },
-        "zero_shot": {name: recall_values(quickstart, "pretraining", f"{key}.") for name, key in SCORERS.items()},
+        "zero_shot": {
+            **{name: recall_values(quickstart, "pretraining", f"{key}.") for name, key in SCORERS.items()},
+            "hard_negatives": quickstart.negatives,
+        },
         "finetuned": {
             "captioning": caption_values(quickstart),
             "retrieval": recall_values(quickstart, "retrieval", ""),
@@ -59,6 +64,17 @@ def shapes_report(quickstart: Quickstart) -> dict[str, Any]:
 def recall_values(quickstart: Quickstart, run: str, prefix: str) -> dict[str, dict[str, float | None]]:
     """Recall at 1, 5 and 10 in both directions, from a run's report.json."""
     return {way: {f"r{rank}": quickstart.test_value(run, f"{prefix}{way}.r{rank}") for rank in RANKS} for way in WAYS}
+
+
+def negatives_chance(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What random scores reach, under the names of what `evaluate-negatives` wrote."""
+    alone = {
+        "accuracy": 1 / (1 + NUM_WRONG),
+        "pairwise": dict.fromkeys(COUNTS, 0.5),
+        "accuracy_by_kind": {kind: 1 / (1 + count) for kind, count in COUNTS.items()},
+    }
+    level = alone | {part: alone for part in ("seen", "unseen", "shuffled")}
+    return {name: level if isinstance(value, Mapping) else value for name, value in values.items()}
 
 
 def random_recall(records: Sequence[CaptionRecord]) -> dict[str, dict[str, float]]:

@@ -8,18 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from unimo.regions.extract import find_images
+from unimo.reports.contrasts import (
+    NUM_CHOICES,
+    choice_examples,
+    choice_rows,
+    contrast_examples,
+    contrasts_note,
+)
 from unimo.reports.curves import read_curves
 from unimo.reports.page import CaptionExample, Curve, MetricRow, Page, RetrievalExample, TextExample, Timing, Verdict
 from unimo.reports.run import (
     NUM_CAPTIONS,
     NUM_RANKINGS,
     NUM_TEXTS,
-    SAMPLED,
     ranking_example,
     read_report,
-    sample,
     throughput_notes,
 )
+from unimo.reports.sampling import SAMPLED, sample
 from unimo.reports.shapes_data import RUNS, Quickstart
 from unimo.worlds.shapes import Claims, Scene, check_caption, parse_caption
 
@@ -34,6 +40,7 @@ _RECALLS = {
     "Retrieval, zero-shot by the matching head": ("zero_shot", "matching_head"),
     "Retrieval, zero-shot by likelihood": ("zero_shot", "likelihood"),
 }
+_SCORERS = {"matching_head": "matching head", "likelihood": "likelihood"}
 _WAYS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 _CAPTION_ROWS = {
     "parsed": ("sentences of the language", "a sentence that the world's grammar can say"),
@@ -60,9 +67,24 @@ def shapes_page(quickstart: Quickstart, report: Mapping[str, Any], images: Path)
         retrieval=_retrieval(quickstart, found),
         retrieval_note=f"Captions of the test split and the five images ranked first by the fine-tuned model among "
         f"all {len(quickstart.queries)}, with their scores; the right image is framed. {SAMPLED}",
+        choices=choice_examples(quickstart.negative_predictions, found, _SCORERS),
+        choice_rows=choice_rows(quickstart.negatives, report["chance"]["hard_negatives"], _SCORERS),
+        choices_note=_choices_note(quickstart),
+        contrasts=contrast_examples(quickstart.augmented, found),
+        contrasts_note=f"{SAMPLED} {contrasts_note(quickstart.augmented)}",
         texts=tuple(_text_examples(quickstart)),
         texts_note=f"Is the statement true of the sentence (1) or not (0)? {SAMPLED}",
         notes=tuple(_notes(quickstart)),
+    )
+
+
+def _choices_note(quickstart: Quickstart) -> str:
+    count = quickstart.negatives["count"]
+    return (
+        f"{count} true captions of test images against ten each that the world makes wrong in one detail: another "
+        "object, attribute or relation; scored before any fine-tuning. With another image only the wording is left to "
+        f"go by, and a model that looks falls to chance. Below, {NUM_CHOICES} of the images. {SAMPLED} Nothing was "
+        "picked. The captions are sorted by the first score; a tie counts against the true one."
     )
 
 
@@ -122,6 +144,11 @@ def _metric_rows(report: Mapping[str, Any]) -> list[MetricRow]:
             for rank, value in report[stage][name][way].items():
                 level = report["chance"][name][way][rank]
                 rows.append(MetricRow(task, f"{words}, R@{rank[1:]}", value, level))
+    for name, told in _SCORERS.items():
+        if name in report["zero_shot"]["hard_negatives"]:
+            values, level = report["zero_shot"]["hard_negatives"][name], report["chance"]["hard_negatives"][name]
+            row = MetricRow("Right caption among ten wrong ones", f"by {told}", values["accuracy"], level["accuracy"])
+            rows.append(row)
     return rows
 
 

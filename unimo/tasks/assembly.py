@@ -12,11 +12,12 @@ import paddle
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig, JobConfig
 from unimo.data.examples import RegionInput
-from unimo.data.images import open_images, region_input
+from unimo.data.images import ImageSource, open_images, region_input
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config
 from unimo.regions import FeatureSpec, assert_same_features
+from unimo.regions.detector import Detector
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
@@ -125,13 +126,23 @@ def check_fits(config: UnimoConfig, context: TaskContext, source: str | Path) ->
     if config.tokenizer_fingerprint not in ("", context.tokenizer.fingerprint):
         raise InputError(f"{source}: was trained with another dictionary than the tokenizer given")
     if context.images is not None and config.region_feature_name:
-        expected, found = _expected_features(config), context.images.spec
-        # class probabilities are targets of pre-training, nothing is read from them
-        found = found if found.num_classes else replace(found, num_classes=expected.num_classes)
-        assert_same_features(expected, found, str(source))
+        check_features(config, context.images.spec, source)
 
 
-def _expected_features(config: UnimoConfig) -> FeatureSpec:
+def check_features(config: UnimoConfig, found: FeatureSpec, source: str | Path) -> None:
+    """Refuse region features that the checkpoint was not trained on.
+
+    Raises:
+        InputError: naming the checkpoint, ``source``.
+    """
+    expected = expected_features(config)
+    # class probabilities are targets of pre-training, nothing is read from them
+    found = found if found.num_classes else replace(found, num_classes=expected.num_classes)
+    assert_same_features(expected, found, str(source))
+
+
+def expected_features(config: UnimoConfig) -> FeatureSpec:
+    """Identity of the region features that a checkpoint was trained on."""
     return FeatureSpec(
         config.region_feature_name, config.region_feature_version, config.image_embedding_size, config.image_class_size
     )
@@ -154,19 +165,25 @@ def load_for_inference(
     return task, UnimoModel.from_pretrained(checkpoint, task.heads())
 
 
-def load_model(checkpoint: str | Path, data: DataConfig) -> tuple[TaskContext, UnimoModel]:
-    """A checkpoint with all its heads, whatever its task was, and what its inputs are made from."""
-    return inference_context(checkpoint, data), UnimoModel.from_pretrained(checkpoint)
+def load_model(
+    checkpoint: str | Path, data: DataConfig, images: ImageSource | None = None
+) -> tuple[TaskContext, UnimoModel]:
+    """A checkpoint with all its heads, whatever its task was, and what its inputs are made from.
+
+    ``images``: what is read in place of the region store that ``data`` names.
+    """
+    return inference_context(checkpoint, data, images=images), UnimoModel.from_pretrained(checkpoint)
 
 
-def inference_context(checkpoint: str | Path, data: DataConfig, seed: int = 1) -> TaskContext:
-    """The tokenizer that lies in a checkpoint folder and the region store asked for, which must fit it.
+def inference_context(
+    checkpoint: str | Path, data: DataConfig, seed: int = 1, images: ImageSource | None = None
+) -> TaskContext:
+    """The tokenizer that lies in a checkpoint folder and the images asked for, which must fit it.
 
     Raises:
         InputError: the checkpoint was trained with another dictionary or other features.
     """
-    images = open_images(data)
-    context = TaskContext(data, load_tokenizer(checkpoint), images, seed)
+    context = TaskContext(data, load_tokenizer(checkpoint), images or open_images(data), seed)
     check_fits(read_config(checkpoint)[0], context, checkpoint)
     return context
 
@@ -177,9 +194,7 @@ def describe_images(paths: Sequence[Path], checkpoint: str | Path, max_regions: 
     Raises:
         InputError: an unreadable picture, no detector, or one whose features the checkpoint was not trained on.
     """
-    detector = load_detector(Path(checkpoint) / DETECTOR_FOLDER)
-    config, _ = read_config(checkpoint)
-    assert_same_features(_expected_features(config), detector.spec, str(checkpoint))
+    detector = load_own_detector(checkpoint)
     images = {}
     for path in paths:
         picture = read_image(path)
@@ -187,3 +202,14 @@ def describe_images(paths: Sequence[Path], checkpoint: str | Path, max_regions: 
             raise InputError.at(path, "not a readable picture")
         images[str(path)] = region_input(detector.detect(picture), max_regions)
     return images
+
+
+def load_own_detector(checkpoint: str | Path) -> Detector:
+    """The detector that lies beside a checkpoint's weights.
+
+    Raises:
+        InputError: there is none, or one whose features the checkpoint was not trained on.
+    """
+    detector = load_detector(Path(checkpoint) / DETECTOR_FOLDER)
+    check_features(read_config(checkpoint)[0], detector.spec, checkpoint)
+    return detector

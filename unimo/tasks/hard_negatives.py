@@ -7,6 +7,7 @@ length-normalised likelihood of the caption, which needs no contrastive learning
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,23 +27,66 @@ SCORERS: Mapping[str, Scorer] = {"matching_head": "match", "likelihood": "likeli
 CHANCE = 1 / (1 + NUM_WRONG)
 
 
-def evaluate_hard_negatives(context: TaskContext, model: UnimoModel, items: Sequence[HardNegatives]) -> dict[str, Any]:
-    """Accuracies by every scorer that the model has heads for, as nested mappings.
+@dataclass(frozen=True)
+class NegativeScores:
+    """[N, 1 + NUM_WRONG] scores of every item's captions, the right one first."""
+
+    own: Array
+    """With the item's own image."""
+
+    shuffled: Array
+    """With another image."""
+
+
+def score_hard_negatives(
+    context: TaskContext, model: UnimoModel, items: Sequence[HardNegatives]
+) -> dict[str, NegativeScores]:
+    """Name of a scorer -> its scores, for every scorer that the model has heads for."""
+    return {
+        name: NegativeScores(
+            negative_scores(context, model, items, scorer),
+            negative_scores(context, model, _with_other_images(items), scorer),
+        )
+        for name, scorer in SCORERS.items()
+        if scorer != "match" or "match" in model.head_sizes
+    }
+
+
+def summarize(items: Sequence[HardNegatives], scores: Mapping[str, NegativeScores]) -> dict[str, Any]:
+    """Accuracies by every scorer, as nested mappings.
 
     Under each scorer: ``accuracy`` (the right caption above all wrong ones), ``pairwise`` by kind (above one wrong
     one), the same under ``seen`` and ``unseen`` combinations, and under ``shuffled`` with the images exchanged, where
     a model that looks falls to chance. Ties count as wrong.
     """
     results: dict[str, Any] = {"count": len(items), "chance": CHANCE}
-    unseen = np.asarray([item.unseen for item in items])
-    for name, scorer in SCORERS.items():
-        if scorer == "match" and "match" not in model.head_sizes:
-            continue
-        scores = negative_scores(context, model, items, scorer)
-        parts = {"seen": accuracies(scores[~unseen]), "unseen": accuracies(scores[unseen])}
-        shuffled = accuracies(negative_scores(context, model, _with_other_images(items), scorer))
-        results[name] = {**accuracies(scores), **parts, "shuffled": shuffled}
+    unseen = np.asarray([item.unseen for item in items], bool)
+    for name, found in scores.items():
+        parts = {"seen": accuracies(found.own[~unseen]), "unseen": accuracies(found.own[unseen])}
+        results[name] = {**accuracies(found.own), **parts, "shuffled": accuracies(found.shuffled)}
     return results
+
+
+def predictions(items: Sequence[HardNegatives], scores: Mapping[str, NegativeScores]) -> list[dict[str, Any]]:
+    """One mapping an item: ``image_id``, ``caption``, ``unseen``, ``scores`` of the right caption by scorer, and
+    ``wrong``: ``kind``, ``text`` and ``scores`` of each wrong one."""
+
+    def of(item: int, place: int) -> dict[str, float]:
+        return {name: float(found.own[item, place]) for name, found in scores.items()}
+
+    return [
+        {
+            "image_id": item.image_id,
+            "caption": item.caption,
+            "unseen": item.unseen,
+            "scores": of(number, 0),
+            "wrong": [
+                {"kind": wrong.kind, "text": wrong.text, "scores": of(number, place)}
+                for place, wrong in enumerate(item.wrong, start=1)
+            ],
+        }
+        for number, item in enumerate(items)
+    ]
 
 
 def negative_scores(context: TaskContext, model: UnimoModel, items: Sequence[HardNegatives], scorer: Scorer) -> Array:
