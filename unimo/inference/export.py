@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,16 +71,14 @@ def export_checkpoint(
     written, differences = [], {}
     with atomic_folder(output) as temporary:
         for name, program in programs.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Paddle's remarks on operations that a static graph has not
-                program.save(temporary / name)
+            program.save(temporary / name)
             differences[name] = _difference(program, temporary, name)
             if onnx and not (reason := _write_onnx(temporary, name)):
                 written.append(name)
             elif onnx:
                 notes.append(f"{name}: no ONNX: {reason}")
         _copy_companions(checkpoint, temporary)
-        ports = {name: _described(program) for name, program in programs.items()}
+        ports = {name: described(program) for name, program in programs.items()}
         about = {"max_text_length": 512, "max_regions": 101, **(limits or {})}
         manifest = {**_identity(model, checkpoint), **about, "programs": ports, "onnx": written}
         write_json(temporary / MANIFEST_NAME, manifest | {"differences": differences})
@@ -115,7 +112,11 @@ def random_arrays(ports: Sequence[Port], seed: int = 7) -> dict[str, Array]:
     num_regions, num_tokens = 4 if "region_features" in names else 0, 3 if "input_ids" in names else 0
     arrays: dict[str, Array] = {}
     for port in ports:
-        sides = {"region_features": num_regions, "region_locations": num_regions, "segment_ids": num_regions + num_tokens}
+        sides = {
+            "region_features": num_regions,
+            "region_locations": num_regions,
+            "segment_ids": num_regions + num_tokens,
+        }
         if port.name == "visible":
             arrays[port.name] = np.concatenate([np.ones((2, 3, 6)), np.tile(np.eye(3), (2, 1, 1))], axis=2)
         elif len(port.shape) == 4:  # caches: 4 prefix positions, 2 slots
@@ -144,7 +145,7 @@ def network_outputs(program: Program, arrays: Mapping[str, Array]) -> list[Array
 def _difference(program: Program, folder: Path, name: str) -> float:
     """Greatest difference of the written program from the network, relative to outputs above 1."""
     arrays = random_arrays(program.inputs)
-    found = ExportedProgram(folder, name, _described(program)).run(arrays)
+    found = ExportedProgram(folder, name, described(program)).run(arrays)
     expected = network_outputs(program, arrays)
     worst = max(
         float(np.abs(found[port.name] - each).max() / max(1.0, float(np.abs(each).max())))
@@ -176,7 +177,8 @@ def _copy_companions(checkpoint: Path, folder: Path) -> None:
         shutil.copytree(checkpoint / DETECTOR_FOLDER, folder / DETECTOR_FOLDER)
 
 
-def _described(program: Program) -> dict[str, Any]:
+def described(program: Program) -> dict[str, Any]:
+    """A program's inputs and outputs as the manifest tells them."""
     return {"inputs": [asdict(port) for port in program.inputs], "outputs": [asdict(port) for port in program.outputs]}
 
 

@@ -143,7 +143,7 @@ class ExportedModel:
         """One output of every example, in their order; those of similar length share a batch."""
         program = self.program(name)
         if output not in program.outputs:
-            raise InputError.at(self.folder, f"the program {name} has no output {output}: the checkpoint lacks its head")
+            raise InputError.at(self.folder, f"program {name}: no output {output}, the checkpoint lacks its head")
         found: dict[int, Array] = {}
         lengths = [example.num_regions + example.num_tokens for example in examples]
         for indices in sequential_batches(lengths, tokens_per_batch) if examples else ():

@@ -56,7 +56,7 @@ def build_programs(model: UnimoModel) -> Mapping[str, Program]:
     `text`, `image` and `pair` encode; `match` scores pairs; `text_prefix`, `image_prefix` and `pair_prefix` encode what
     is given and keep keys and values, after which `step` writes one token further.
     """
-    sides = {"text": TEXT_INPUTS}
+    sides: dict[str, tuple[str, ...]] = {"text": TEXT_INPUTS}
     if model.region_embeddings is not None:
         sides |= {"image": IMAGE_INPUTS, "pair": (*TEXT_INPUTS, *IMAGE_INPUTS)}
     programs = {side: _encoder(model, side, names) for side, names in sides.items()}
@@ -82,7 +82,7 @@ class Part(nn.Layer):
     def read(self, segment_ids: Tensor, tensors: Sequence[Tensor]) -> ModelInputs:
         """What the network reads: everything given in both directions."""
         named = {name: tensors[place] for place, name in enumerate(self.names)}
-        return ModelInputs(segment_ids, paddle.zeros_like(segment_ids), **named)
+        return ModelInputs(segment_ids, segment_ids * 0, **named)
 
 
 class Encode(Part):
@@ -134,7 +134,9 @@ class Step(nn.Layer):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, position_ids: Tensor, visible: Tensor, caches: Sequence[Tensor]) -> list[Tensor]:
+    def forward(
+        self, input_ids: Tensor, position_ids: Tensor, visible: Tensor, caches: Sequence[Tensor]
+    ) -> list[Tensor]:
         """[B, K] ids and positions, [B, K, P + S + K] visible -> [B, K, V] logits and the grown slots."""
         model = self.model
         bias = attention_bias(visible > 0, model.config.num_attention_heads)
