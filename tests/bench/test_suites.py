@@ -32,6 +32,7 @@ FIGURES = {
     },
     "retrieval": {"retrieval.pairs"},
     "pretrain": {"pretrain.tiny.contrastive_step"},
+    "export": {"export.pair"},
 }
 
 

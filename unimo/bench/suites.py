@@ -18,6 +18,7 @@ SUITES: Mapping[str, str] = {
     "reader": "images' regions from the store and from feature files; padding by kind of batch",
     "retrieval": "joint scores of images and texts",
     "pretrain": "a step of contrastive pre-training",
+    "export": "static programs beside the network",
     "startup": "the command line",
 }
 """Suite -> what it measures."""

@@ -1,7 +1,8 @@
 """Measure how fast this machine runs a part of the work, beside its own matrix-product rate and beside peers.
 
-Suites are encoder, decode, tokenizer, reader, retrieval, pretrain and startup. Every figure and its peers are measured
-in turns in one run, medians of --repeats; read the ratios and the shares, for the bare times belong to the machine.
+Suites are encoder, decode, tokenizer, reader, retrieval, pretrain, export and startup. Every figure and its peers are
+measured in turns in one run, medians of --repeats; read the ratios and the shares, for the bare times belong to the
+machine.
 PyTorch and transformers take part once run_scripts/bench_peers.sh has made their environment.
 
 Examples::

@@ -12,7 +12,7 @@ from types import ModuleType
 from unimo.errors import InputError
 
 FOLDER = Path(__file__).parent
-GROUPS = ("convert", "data", "regions", "worlds")
+GROUPS = ("convert", "data", "index", "regions", "worlds")
 """First words of nested verbs."""
 
 HELP_FLAGS = ("-h", "--help", "help")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import paddle
@@ -12,9 +13,22 @@ from paddle import Tensor
 from unimo.generation.largest import largest
 from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
 from unimo.generation.trigrams import TrigramBlocker
-from unimo.modeling import ModelInputs, UnimoModel
+from unimo.modeling import ModelInputs
 
 Array = np.ndarray
+
+
+class Decoder(Protocol):
+    """What decoding needs of a network: see the methods of :class:`unimo.modeling.UnimoModel`."""
+
+    def start_decoding(self, inputs: ModelInputs) -> Any:
+        """Encode what is given; the state has ``follow`` and ``keep``."""
+
+    def decode_step(self, step: ModelInputs, state: Any) -> Tensor:
+        """[B, K] newest tokens -> [B, K, D] states."""
+
+    def language_logits(self, rows: Tensor) -> Tensor:
+        """[N, D] -> [N, V]."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,7 @@ class TargetStart:
 
 
 def beam_search(
-    model: UnimoModel,
+    model: Decoder,
     prefix: ModelInputs,
     settings: BeamSettings,
     start_id: int,
@@ -60,7 +74,7 @@ class BeamSearch:
 
     def __init__(
         self,
-        model: UnimoModel,
+        model: Decoder,
         prefix: ModelInputs,
         settings: BeamSettings,
         target: TargetStart,

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from unimo.generation.beam import TargetStart, beam_search
+from unimo.generation.beam import Decoder, TargetStart, beam_search
 from unimo.generation.sampling import SamplingSettings, sample
 from unimo.generation.search import BeamSettings, Hypothesis
-from unimo.modeling import ModelInputs, UnimoModel
+from unimo.modeling import ModelInputs
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DecodingSettings(BeamSettings):
 
 
 def generate(
-    model: UnimoModel,
+    model: Decoder,
     prefix: ModelInputs,
     settings: DecodingSettings,
     target: TargetStart,

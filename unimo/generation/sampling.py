@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unimo.generation.beam import BeamSearch, TargetStart
+from unimo.generation.beam import BeamSearch, Decoder, TargetStart
 from unimo.generation.search import Beams, BeamSettings, Hypothesis, length_norm
-from unimo.modeling import ModelInputs, UnimoModel
+from unimo.modeling import ModelInputs
 
 Array = np.ndarray
 
@@ -59,7 +59,7 @@ def nucleus(probabilities: Array, top_k: int, top_p: float) -> Array:
 
 
 def sample(
-    model: UnimoModel, prefix: ModelInputs, lengths: BeamSettings, settings: SamplingSettings, target: TargetStart
+    model: Decoder, prefix: ModelInputs, lengths: BeamSettings, settings: SamplingSettings, target: TargetStart
 ) -> list[list[Hypothesis]]:
     """Draw sequences for each of B examples; the likeliest (length-normalised) of an example comes first.
 
@@ -78,7 +78,7 @@ class _Sampling(BeamSearch):
 
     def __init__(
         self,
-        model: UnimoModel,
+        model: Decoder,
         prefix: ModelInputs,
         lengths: BeamSettings,
         settings: SamplingSettings,

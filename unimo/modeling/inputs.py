@@ -72,4 +72,5 @@ def attention_bias(mask: Tensor, num_heads: int) -> Tensor:
     """
     bias = (mask.astype("float32") - 1.0) * 1e4
     batch, queries, keys = bias.shape
-    return paddle.expand(bias.unsqueeze(1), [batch, num_heads, queries, keys]).contiguous()
+    expanded = paddle.expand(bias.unsqueeze(1), [batch, num_heads, queries, keys])
+    return expanded.contiguous() if paddle.in_dynamic_mode() else expanded  # a static graph has no strides

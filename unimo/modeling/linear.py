@@ -35,7 +35,7 @@ class Linear(nn.Linear):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[..., in] -> [..., out]."""
-        differentiated = paddle.is_grad_enabled() and not self.weight.stop_gradient
-        if differentiated and not inputs.stop_gradient and inputs.place.is_cpu_place() and paddle.in_dynamic_mode():
+        differentiated = paddle.in_dynamic_mode() and paddle.is_grad_enabled() and not self.weight.stop_gradient
+        if differentiated and not inputs.stop_gradient and inputs.place.is_cpu_place():
             return _LinearWithFastBias.apply(inputs, self.weight, self.bias)
         return F.linear(inputs, self.weight, self.bias)

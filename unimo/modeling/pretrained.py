@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,19 @@ def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError.at(path, f"not a readable safetensors file ({error})") from error
+
+
+def fingerprint(folder: str | Path) -> str:
+    """SHA-256 of a saved model's weights: what was computed with them can be told from what was not.
+
+    Raises:
+        InputError: there are none.
+    """
+    path = Path(folder) / WEIGHTS_NAME
+    if not path.is_file():
+        raise InputError.at(path, "no such file")
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def load_arrays(

@@ -14,7 +14,7 @@ from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch
 from unimo.data.masking import SceneNode
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
-from unimo.objectives import contrastive_loss, two_way_loss
+from unimo.objectives import contrastive_loss
 from unimo.objectives.contrastive import Denominator, Positives
 from unimo.training.task import TaskContext, model_inputs
 
@@ -217,14 +217,6 @@ def candidates_loss(model: UnimoModel, batch: Batch, options: ContrastiveOptions
     loss = contrastive_loss(scores, positives, valid, temperature, options.denominator, options.needed)
     wrong = np.where(index.valid & ~index.positives, scores.numpy(), -np.inf).max(axis=1)
     return loss, float((scores[:, 0].numpy() > wrong).mean())
-
-
-def dual_loss(model: UnimoModel, batch: Batch) -> paddle.Tensor:
-    """Images and texts encoded alone, told apart within the batch."""
-    inputs = model_inputs(batch)
-    hidden = model(inputs)
-    text, image = model.pool_text(hidden, inputs), model.pool_image(hidden)
-    return two_way_loss(model.heads["dual"](text.unsqueeze(0), image.unsqueeze(1)))
 
 
 def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:

@@ -69,6 +69,7 @@ def score_pairs(
     scorer: Scorer,
     vocabulary: Vocabulary,
     tokens_per_batch: int,
+    max_text_length: int = 512,
 ) -> np.ndarray:
     """[W] scores of every text with one image each; arguments as of :func:`score_matrix`.
 
@@ -76,7 +77,9 @@ def score_pairs(
     """
     score = _match_scores if scorer == "match" else _likelihood_scores
     scores = np.zeros(len(texts), np.float32)
-    rows = [_text_row(ids, scorer, vocabulary) for ids in texts]
+    if not len(texts):
+        return scores
+    rows = [_text_row(ids, scorer, vocabulary, max_text_length) for ids in texts]
     lengths = [row.num_tokens + len(images[image].features) for row, image in zip(rows, image_index, strict=True)]
     with paddle.no_grad():
         for indices in sequential_batches(lengths, tokens_per_batch):

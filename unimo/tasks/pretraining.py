@@ -37,8 +37,8 @@ from unimo.tasks.contrastive_learning import (
     CandidateSource,
     ContrastiveOptions,
     candidates_loss,
-    dual_loss,
 )
+from unimo.tasks.dual_encoding import dual_loss
 from unimo.tasks.retrieval import rankings, read_caption_records, retrieval_scores, score_records
 from unimo.training.task import Evaluation, Losses, Report, StepBatch, Task, TrainingStream, model_inputs
 

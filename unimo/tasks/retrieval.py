@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import paddle
 import paddle.nn.functional as F
 
 from unimo.data.batch import Batch
+from unimo.data.candidates import apart_batch
 from unimo.data.compat.order import BatchRule
 from unimo.data.compat.reader import OriginalReader, Pairs
 from unimo.data.compat.retrieval import RetrievalTestReader, RetrievalTrainReader
@@ -27,9 +28,11 @@ from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.objectives import circle_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import DownstreamTask
+from unimo.tasks.dual_encoding import dual_loss
 from unimo.tasks.pair_scoring import Scorer, pair_batch, score_matrix
 from unimo.training.task import (
     Evaluation,
+    Losses,
     PredictionRequest,
     Report,
     StepBatch,
@@ -61,6 +64,13 @@ class RetrievalOptions:
     sigmoid: bool = False
     """Squash the scores before the loss (the original's `use_sigmoid`; its recipes switch it off)."""
 
+    dual_pairs: int = 0
+    """Pairs of a step, of different images, whose images and texts are also encoded alone and told apart by cosine,
+    which two-stage retrieval and `unimo index` use (ours); 0 switches it off."""
+
+    dual_weight: float = 1.0
+    """Factor of that loss."""
+
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training of text and image."""
 
@@ -76,8 +86,9 @@ class Retrieval(DownstreamTask):
     options: RetrievalOptions
 
     def heads(self) -> dict[str, int]:
-        """Both poolers and the matching head."""
-        return {"text_pooler": 0, "image_pooler": 0, "match": 0}
+        """Both poolers and the matching head, and the dual one where it is trained."""
+        heads = {"text_pooler": 0, "image_pooler": 0, "match": 0}
+        return heads | ({"dual": 0} if self.options.dual_pairs else {})
 
     def read(self, path: str | Path) -> list[CaptionRecord]:
         """Images with captions."""
@@ -86,7 +97,7 @@ class Retrieval(DownstreamTask):
     def streams(self) -> list[TrainingStream]:
         """One record a caption; its length counts all rows of its group."""
         if self.context.data.compat:
-            return self.original_streams(self.original_reader(self.context.data.train), negative_pool=1)
+            return self.original_streams(self.original_reader(self.context.data.train), negative_pool=1, dual_pairs=0)
         records = read_caption_records(self.context, self.context.data.train)
         images = self.context.require_images()
         pairs = [(image, caption) for image, record in enumerate(records) for caption in record.captions]
@@ -110,7 +121,27 @@ class Retrieval(DownstreamTask):
             regions = [images[records[i].image_id] for i in used_images]
             return {"main": pair_batch(regions, texts, image_rows, caption_rows, self.context.vocabulary.pad_id)}
 
-        return [TrainingStream("pairs", lengths, make_batch)]
+        def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
+            chosen = self._dual_pairs(indices, owner, record_rng(self.context.seed, epoch, indices[0]))
+            alone = [(images[records[owner[index]].image_id], token_ids[index]) for index in chosen]
+            return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length)}
+
+        dual_size = -(-self.options.dual_pairs // group)  # in groups of pairs
+        if not dual_size:
+            return [TrainingStream("pairs", lengths, make_batch)]
+        return [TrainingStream("pairs", lengths, make_batch, make_joint=make_joint, joint_size=lambda step: dual_size)]
+
+    def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
+        """The circle loss of the groups, and the dual encoding's loss where a step has pairs for it."""
+        losses, report = super().losses(model, batches) if "main" in batches else ({}, {})
+        if "dual" in batches:
+            losses["dual"] = self.options.dual_weight * dual_loss(model, batches["dual"])
+        return losses, report
+
+    def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
+        """Rows of groups; the dual batch lies on one process."""
+        counts: dict[str, float] = {"": batches["main"].num_examples if "main" in batches else 0}
+        return counts | ({"dual": 1} if "dual" in batches else {})
 
     def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
         """The original's reader of a caption file: groups with wrong pairs to train on, or all pairs of a test."""
@@ -186,6 +217,16 @@ class Retrieval(DownstreamTask):
         images = np.concatenate([[image], wrong_images, np.full(len(wrong_captions), image)])
         captions = np.concatenate([[index], np.full(len(wrong_images), index), wrong_captions])
         return images, captions
+
+    def _dual_pairs(self, indices: Sequence[int], owner: np.ndarray, rng: np.random.Generator) -> list[int]:
+        """Captions of different images: those of the step's groups, then random ones."""
+        count = min(self.options.dual_pairs, int(owner.max()) + 1)
+        chosen: dict[int, int] = {}
+        for index in [*indices, *rng.permutation(len(owner))]:
+            if len(chosen) == count:
+                break
+            chosen.setdefault(int(owner[index]), int(index))
+        return list(chosen.values())
 
     def _wrong_captions(
         self, index: int, count: int, owner: np.ndarray, words: CaptionWords, rng: np.random.Generator

@@ -1,0 +1,167 @@
+"""Exported programs give what the network gives, whatever the shapes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+
+from tests.conftest import SmallWorld
+from unimo.cli import main
+from unimo.data.batch import collate
+from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
+from unimo.generation import BeamSettings, beam_search
+from unimo.inference.export import missing_for_onnx
+from unimo.inference.exported import ExportedDecoder, ExportedModel
+from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel
+from unimo.tokenization import UnimoTokenizer
+from unimo.training.task import model_inputs
+
+HEADS = dict.fromkeys(("text_pooler", "image_pooler", "match", "masked_language"), 0)
+FEATURES = 6
+TEXTS = ["a red circle", "a blue star above a green square", "left"]
+
+
+def save_checkpoint(folder: Path, small: SmallWorld, heads: dict[str, int], **sizes: int) -> UnimoModel:
+    paddle.seed(3)
+    tokenizer = UnimoTokenizer.from_pretrained(small.tokenizer)
+    known = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "image_embedding_size": FEATURES}
+    config = UnimoConfig(vocab_size=tokenizer.vocab_size, initializer_range=0.4, **{**known, **sizes})
+    model = UnimoModel(config, heads)
+    model.eval()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model
+
+
+def random_images(*sizes: int) -> list[RegionInput]:
+    rng = np.random.default_rng(1)
+    return [
+        RegionInput(rng.random((n, FEATURES), np.float32), rng.random((n, 5), np.float32), np.zeros((n - 1, 4)))
+        for n in sizes
+    ]
+
+
+@pytest.fixture(scope="module")
+def exported(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> tuple[UnimoModel, ExportedModel]:
+    folder = tmp_path_factory.mktemp("export")
+    model = save_checkpoint(folder / "checkpoint", small_world, HEADS)
+    flags = ["--checkpoint", str(folder / "checkpoint"), "--output", str(folder / "exported"), "--onnx", "false"]
+    assert main(["export", *flags]) == 0
+    return model, ExportedModel(folder / "exported")
+
+
+def examples(model: ExportedModel, images: list[RegionInput]) -> list[Example]:
+    t = model.tokenizer
+    vocabulary = Vocabulary(t.vocab_size, t.cls_id, t.pad_id, t.sep_id, t.mask_id)
+    texts = [text_example("", [t.encode(text)], vocabulary, 64) for text in TEXTS]
+    return [with_regions(text, image) for text, image in zip(texts, images, strict=True)]
+
+
+def test_encoders_and_matching(exported: tuple[UnimoModel, ExportedModel]) -> None:
+    network, model = exported
+    images = random_images(3, 7, 4)
+    pairs = examples(model, images)
+    batch = collate(pairs, model.tokenizer.pad_id)
+    inputs = model_inputs(batch)
+    with paddle.no_grad():
+        hidden = network(inputs)
+        alone = network.pool_image(network(model_inputs(collate([Example("", regions=images[1])], 0))))
+        expected = network.match(hidden, inputs).numpy()
+    states = model.program("pair").run(vars(batch))["states"]
+    assert np.abs(states - hidden.numpy()).max() < 1e-5
+    scores = model.match(images, TEXTS)
+    assert np.abs(scores - expected).max() < 1e-5
+    assert np.ptp(scores) > 1e-3  # the scores tell pairs apart, so agreement means something
+    assert np.abs(model.encode_images(images)[1] - alone.numpy()[0]).max() < 1e-5
+    vectors = model.encode_texts(TEXTS)
+    assert np.abs(vectors[2] - model.encode_texts(TEXTS[2:])[0]).max() < 1e-5  # padding changes nothing
+    assert vectors.shape == (3, 16) and model.encode_texts([]).size == 0
+
+
+@pytest.mark.parametrize("prefix", ["text_prefix", "image_prefix", "pair_prefix"])
+def test_steps_with_their_cache(exported: tuple[UnimoModel, ExportedModel], prefix: str) -> None:
+    network, model = exported
+    decoder = ExportedDecoder(model, prefix)
+    given = examples(model, random_images(3, 7, 4))
+    if prefix == "text_prefix":
+        given = [Example("", e.token_ids, e.position_ids, e.order_ids) for e in given]
+    elif prefix == "image_prefix":
+        given = [Example("", regions=e.regions) for e in given]
+    inputs = model_inputs(collate(given, model.tokenizer.pad_id))
+    rng = np.random.default_rng(4)
+    with paddle.no_grad():
+        ours, theirs = network.start_decoding(inputs), decoder.start_decoding(inputs)
+        for number in range(4):
+            beams = 1 if number == 0 else 3
+            ids = paddle.to_tensor(rng.integers(3, 100, (3, beams)))
+            step = ModelInputs(ids, ids, ids, paddle.full([3, beams], 2 + number, "int64"))
+            states = network.decode_step(step, ours)
+            expected = network.language_logits(states.reshape([-1, 16])).numpy()
+            found = decoder.decode_step(step, theirs).numpy().reshape(expected.shape)
+            assert np.abs(found - expected).max() < 1e-5 * max(1.0, np.abs(expected).max())
+            parents = rng.integers(0, beams, (3, 3))
+            ours.follow(parents)
+            theirs.follow(parents)
+
+
+def test_captions_are_those_of_the_network(exported: tuple[UnimoModel, ExportedModel]) -> None:
+    network, model = exported
+    images, settings = random_images(3, 7), BeamSettings(beam_size=3, max_length=6)
+    inputs = model_inputs(collate([Example("", regions=image) for image in images], 0))
+    start, end = model.tokenizer.cls_id, model.tokenizer.sep_id
+    expected = beam_search(network, inputs, settings, start, end)
+    found = beam_search(ExportedDecoder(model, "image_prefix"), inputs, settings, start, end)
+    assert [[h.token_ids for h in each] for each in found] == [[h.token_ids for h in each] for each in expected]
+    assert len(model.caption(images, settings)) == 2
+
+
+def test_the_manifest(exported: tuple[UnimoModel, ExportedModel]) -> None:
+    _, model = exported
+    manifest = json.loads((model.folder / "export.json").read_text())
+    assert set(manifest["programs"]) == {
+        *("text", "image", "pair", "match"),
+        *("text_prefix", "image_prefix", "pair_prefix", "step"),
+    }
+    first = manifest["programs"]["pair"]["inputs"]
+    assert first[0] == {"name": "segment_ids", "shape": [None, None], "dtype": "int64"}
+    assert first[3] == {"name": "region_features", "shape": [None, None, FEATURES], "dtype": "float32"}
+    assert max(manifest["differences"].values()) < 1e-5
+    assert manifest["tokenizer"] == "tokenizer.json" and manifest["detector"] is None
+    assert manifest["versions"]["paddlepaddle"] == paddle.__version__
+    assert len(manifest["checkpoint"]["fingerprint"]) == 64
+
+
+def test_a_text_model_and_chosen_programs(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_checkpoint(tmp_path / "checkpoint", small_world, {"text_pooler": 0}, image_embedding_size=0)
+    flags = ["export", "--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]
+    assert main([*flags, "--programs", "match"]) == 2
+    assert "allows text, not 'match' (its heads: text_pooler)" in capsys.readouterr().err
+    assert not (tmp_path / "exported").exists()
+    assert main(flags) == 0
+    out = capsys.readouterr().out
+    assert "text: largest difference" in out
+    assert not missing_for_onnx() or "no ONNX: paddle2onnx is not installed" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "exported"]
+    (tmp_path / "exported" / "export.json").write_text("{}")
+    assert main(["export", "--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "checkpoint")]) == 2
+    assert "is there already, and is no export" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(bool(missing_for_onnx()), reason="paddle2onnx is not installed")
+def test_onnx_gives_the_same(small_world: SmallWorld, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    save_checkpoint(tmp_path / "checkpoint", small_world, HEADS)
+    flags = ["--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]
+    assert main(["export", *flags, "--programs", "pair", "match"]) == 0
+    model = ExportedModel(tmp_path / "exported")
+    batch = vars(collate(examples(model, random_images(3, 7, 4)), model.tokenizer.pad_id))
+    for name, output in (("pair", "states"), ("match", "scores")):
+        session = onnxruntime.InferenceSession(str(model.folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])
+        found = session.run(None, {port.name: batch[port.name] for port in session.get_inputs()})[0]
+        assert np.abs(found - model.program(name).run(batch)[output]).max() < 1e-5

@@ -1,0 +1,64 @@
+"""`unimo export`: static programs of a checkpoint, for paddle.inference and ONNX.
+
+Example::
+
+    python -m unimo export --checkpoint runs/shapes/pretraining/checkpoints/best --output exported
+
+Programs are `text`, `image` and `pair` (encoders), `match` (scores of pairs), `text_prefix`, `image_prefix`,
+`pair_prefix` and `step` (writing a text: what is given is encoded once, then one step a token). Each carries its own
+copy of the weights it needs; `--programs` chooses. The folder's export.json tells inputs, shapes and versions.
+
+They are used from Python without the network's code::
+
+    from unimo.inference.exported import ExportedModel
+    model = ExportedModel("exported")
+    picture = model.read_picture("photo.jpg")
+    model.match([picture], ["a red circle"]), model.caption([picture])
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SUMMARY = "write static programs of a checkpoint for paddle.inference, and ONNX"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The checkpoint, and what is written of it."""
+
+    checkpoint: Path
+    """Checkpoint folder."""
+
+    output: Path
+    """Folder to write; it appears whole, and replaces an earlier export."""
+
+    programs: tuple[str, ...] = ()
+    """Which programs; none are all that the checkpoint's heads allow."""
+
+    onnx: bool = True
+    """Write ONNX besides (opset 17), where paddle2onnx is installed."""
+
+
+def run(arguments: Arguments) -> int:
+    """Write, compare with the network, and say what was left out."""
+    from unimo.cli.jobs import CONFIG_NAME, load_job
+    from unimo.errors import InputError
+    from unimo.inference.export import export_checkpoint
+    from unimo.inference.exported import MANIFEST_NAME
+
+    output = arguments.output
+    if output.exists() and not (output / MANIFEST_NAME).is_file():
+        raise InputError.at(output, "is there already, and is no export")
+    limits = {}
+    if (arguments.checkpoint / CONFIG_NAME).is_file():
+        job, _ = load_job((arguments.checkpoint / CONFIG_NAME,), [])
+        limits = {"max_text_length": job.data.max_text_length, "max_regions": job.data.max_regions}
+    report = export_checkpoint(arguments.checkpoint, output, arguments.programs, arguments.onnx, limits)
+    for name, difference in report.differences.items():
+        onnx = ", ONNX" if name in report.onnx else ""
+        print(f"{name}: largest difference from the network {difference:.1e}{onnx}")
+    for note in report.notes:
+        print(note)
+    return 0
