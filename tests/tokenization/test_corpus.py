@@ -21,13 +21,19 @@ def test_all_kinds_of_files(tmp_path: Path) -> None:
         assert (texts.num_texts, texts.num_blank) == (6, 2)
 
 
+def test_cells_of_tables(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('one,two,score\n"said, loudly",fine,3.5\n', encoding="utf-8")
+    (tmp_path / "b.tsv").write_text("one\tlabel\nwords\t1\n", encoding="utf-8")
+    assert list(TextFiles([tmp_path / "a.csv", tmp_path / "b.tsv"])) == ["said, loudly", "fine", "words"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.txt", b"fine\n\xff\n", r"a\.txt:2: not valid UTF-8"),
         ("a.txt", b"", r"a\.txt: holds no text"),
         ("a.txt", b" \n\n", r"a\.txt: holds no text"),
-        ("a.csv", b"x\n", r"a\.csv: expected a name ending in"),
+        ("a.docx", b"x\n", r"a\.docx: expected a name ending in"),
         ("a.gz", b"x\n", r"a\.gz: expected a name ending in"),
         ("a.jsonl", b'{"text": "x"}\n{"text": \n', r"a\.jsonl:2: not valid JSON"),
         ("a.jsonl", b'{"caption": "x"}\n', r"a\.jsonl:1: expected a JSON object with `text` or `captions`"),
