@@ -33,14 +33,14 @@ job() {  # job YAML NAME OVERRIDES...: train in $output/NAME
     python -m unimo train --config "model_configs/$yaml" --resume --devices "$devices" --output "$output/$name" "$@"
 }
 
-finetune() {  # finetune NAME TRAIN SUFFIX PREFIX: dev and test files are PREFIX_dev.SUFFIX and PREFIX_test.SUFFIX
+finetune() {  # finetune NAME TRAIN PREFIX SUFFIX: the last weights are scored on PREFIX_test.SUFFIX; nothing is chosen
     local name=$1 train=$2 prefix=$3 suffix=$4; shift 4
     job "finetune/shapes/$name.yaml" "$name" --init_from "$output/pretraining/checkpoints/best" \
         --data.train "$world/$train" \
-        --data.evaluate "{dev: $world/${prefix}_dev.$suffix, test: $world/${prefix}_test.$suffix}" "$@"
+        --data.evaluate "{test: $world/${prefix}_test.$suffix}" --training.best_metric "" "$@"
 }
 
-stage world python -m unimo worlds shapes --output "$world"
+stage world python -m unimo worlds shapes --output "$world" --num_train 5000
 stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0
 stage tokenizer python -m unimo train-tokenizer --output "$output/tokenizer" --vocab_size 1000 \
     --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"

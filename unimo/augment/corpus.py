@@ -120,17 +120,29 @@ class AugmentedCorpus(Sequence[Candidates]):
             IndexError: no such number.
         """
         if isinstance(key, tuple):
-            image_id, caption = key
-            record = self.numbers[image_id]
-            captions = self._read_line(record)["captions"]
-            if caption not in captions:
-                raise KeyError(key)
-            return self._candidates(record, captions.index(caption))
+            return self._candidates(*self._place(*key))
         assert not isinstance(key, slice)
         if not 0 <= key < len(self):
             raise IndexError(key)
         record = int(np.searchsorted(self.places[:, 2], key, side="right")) - 1
         return self._candidates(record, key - int(self.places[record, 2]))
+
+    def nodes(self, image_id: str, caption: str) -> list[tuple[str, int, int]]:
+        """The scene graph of a caption alone, which is read much faster than all of its candidates.
+
+        Raises:
+            KeyError: no such image, or it has no such caption.
+        """
+        record, number = self._place(image_id, caption)
+        return [(kind, start, end) for kind, start, end in self._read_line(record)["items"][number]["nodes"]]
+
+    def _place(self, image_id: str, caption: str) -> tuple[int, int]:
+        """Record, and caption within it."""
+        record = self.numbers[image_id]
+        captions = self._read_line(record)["captions"]
+        if caption not in captions:
+            raise KeyError((image_id, caption))
+        return record, captions.index(caption)
 
     def _candidates(self, record: int, caption: int) -> Candidates:
         line = self._read_line(record)

@@ -285,8 +285,11 @@ def _notes(quickstart: Quickstart) -> list[str]:
 
 def _chosen_by(quickstart: Quickstart) -> str:
     """By what each run's step was chosen: a choice on the test split itself flatters its values, and is said."""
-    chosen = {run: str(read_report(quickstart.run(run)).get("best_metric", "")) for run in RUNS}
-    flattered = " (on the test split itself, which flatters it)"
+    chosen = {}
+    for run in RUNS:
+        report = read_report(quickstart.run(run))
+        is_last = report.get("best_step") is not None and report["best_step"] == report.get("steps")
+        chosen[run] = "" if is_last else str(report.get("best_metric", ""))
     return ", ".join(
         f"{_TITLES[run]} {metric or 'its last step'}{flattered if metric.startswith('test.') else ''}"
         for run, metric in chosen.items()

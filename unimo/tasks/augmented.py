@@ -55,4 +55,4 @@ class AugmentedSource:
 
     def nodes(self, image_id: str, caption: str) -> list[CaptionNode]:
         """The caption's scene graph, in the order of the text."""
-        return [CaptionNode(*node) for node in self.corpus[image_id, caption].nodes]
+        return [CaptionNode(*node) for node in self.corpus.nodes(image_id, caption)]
