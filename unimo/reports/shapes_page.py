@@ -285,6 +285,7 @@ def _notes(quickstart: Quickstart) -> list[str]:
 
 def _chosen_by(quickstart: Quickstart) -> str:
     """By what each run's step was chosen: a choice on the test split itself flatters its values, and is said."""
+    flattered = " (on the test split itself, which flatters it)"
     chosen = {}
     for run in RUNS:
         report = read_report(quickstart.run(run))
