@@ -35,9 +35,11 @@ class Run:
     config: Path
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    num_earlier_events: int = 0
 
     def start(self, resume: bool = False, file_limit: int = 0) -> None:
         """Start the supervisor; ``file_limit``: the largest file that it and its workers may write, in bytes."""
+        self.num_earlier_events = len(self.events())
         command = [sys.executable, "-m", "unimo", "train", "--config", str(self.config), "--devices", "2"]
         command += ["--max_restarts", "20", *(["--resume"] if resume else [])]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -102,6 +104,10 @@ class Run:
         """A signal for the supervisor."""
         assert self.process is not None
         self.process.send_signal(number)
+
+    def is_supervised(self) -> bool:
+        """Whether the supervisor that was started last has begun its work."""
+        return len(self.events()) > self.num_earlier_events
 
     def events(self) -> list[dict[str, Any]]:
         """What the supervisor noted."""

@@ -100,7 +100,7 @@ def write_run(folder: Path, task: str, test: dict[str, float], losses: tuple[str
         for step in range(1, 31)
     ]
     write_lines(folder / "metrics.jsonl", [*events, {"step": 30, "split": "test", **test}])
-    report = {"task": task, "steps": 30, "best_step": 30, "best_metric": best, "splits": {"test": test}, "seconds": 3.5}
+    report = {"task": task, "steps": 31, "best_step": 30, "best_metric": best, "splits": {"test": test}, "seconds": 3.5}
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
 
 
