@@ -27,7 +27,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_recipe_has_data_and_a_script() -> None:
-    recipes = {path.stem for path in RECIPES.glob("*.yaml")} - {"sst2_small"}
+    recipes = {path.stem for path in RECIPES.glob("*.yaml")} - {"sst2_small", "squad_qg_small"}
     assert recipes == set(NAMES)
     assert {path.stem for path in (REPOSITORY / "run_scripts" / "finetune").glob("*.sh")} == {*DATASETS, "run"}
 

@@ -14,6 +14,7 @@ from unimo.generation.largest import largest
 from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
 from unimo.generation.trigrams import TrigramBlocker
 from unimo.modeling import ModelInputs
+from unimo.modeling.tensors import as_tensor
 
 Array = np.ndarray
 
@@ -135,8 +136,8 @@ class BeamSearch:
         return ModelInputs(
             segment_ids=ones,
             order_ids=ones,
-            input_ids=paddle.to_tensor(newest),
-            position_ids=paddle.to_tensor(np.ascontiguousarray(positions)),
+            input_ids=as_tensor(newest),
+            position_ids=as_tensor(np.ascontiguousarray(positions)),
             role_ids=constant(self.target.role_id),
             turn_ids=constant(self.target.turn_id),
         )

@@ -9,6 +9,7 @@ import paddle
 from paddle import Tensor
 
 from unimo.modeling.layers import LayerCache
+from unimo.modeling.tensors import as_tensor
 
 Array = np.ndarray
 
@@ -28,7 +29,7 @@ class DecodingState:
         self.visible = np.concatenate([self.visible, own], axis=2)
         bias = np.where(self.visible, np.float32(0.0), np.float32(-1e4))
         shape = [batch, num_heads, num_hypotheses, used + num_hypotheses]
-        return paddle.to_tensor(np.ascontiguousarray(np.broadcast_to(bias[:, None], shape)))
+        return as_tensor(np.ascontiguousarray(np.broadcast_to(bias[:, None], shape)))
 
     def follow(self, parents: Array) -> None:
         """The hypotheses that live on, by the number [B, K] of the one each extends."""
@@ -36,7 +37,7 @@ class DecodingState:
 
     def keep(self, examples: Array) -> None:
         """Go on with some of the examples only."""
-        index = paddle.to_tensor(examples)
+        index = as_tensor(examples)
         self.visible = self.visible[examples]
         self.caches = [
             LayerCache(*(None if each is None else paddle.gather(each, index) for each in vars(cache).values()))  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch
 from unimo.data.masking import SceneNode
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import contrastive_loss
 from unimo.objectives.contrastive import Denominator, Positives
 from unimo.training.task import TaskContext, model_inputs
@@ -209,10 +210,10 @@ def candidates_loss(model: UnimoModel, batch: Batch, options: ContrastiveOptions
     assert index is not None
     inputs = model_inputs(batch)
     hidden = model(inputs)
-    text = paddle.gather(model.pool_text(hidden, inputs), paddle.to_tensor(index.texts.reshape(-1)))
-    image = paddle.gather(model.pool_image(hidden, inputs), paddle.to_tensor(index.images.reshape(-1)))
+    text = paddle.gather(model.pool_text(hidden, inputs), as_tensor(index.texts.reshape(-1)))
+    image = paddle.gather(model.pool_image(hidden, inputs), as_tensor(index.images.reshape(-1)))
     scores = model.score(text, image).reshape(index.positives.shape)
-    positives, valid = paddle.to_tensor(index.positives), paddle.to_tensor(index.valid)
+    positives, valid = as_tensor(index.positives), as_tensor(index.valid)
     temperature = options.temperature if options.score == "match" else 1.0
     loss = contrastive_loss(scores, positives, valid, temperature, options.denominator, options.needed)
     wrong = np.where(index.valid & ~index.positives, scores.numpy(), -np.inf).max(axis=1)

@@ -16,6 +16,7 @@ from unimo.data.compat.reader import OriginalReader
 from unimo.data.records import EntailmentRecord, LabelledTextRecord
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives.adversarial import AdversarialOptions, Noise, View, adversarial_loss, start_noise
 from unimo.training.task import Losses, Report, StepBatch, Task, TrainingStream, model_inputs
 
@@ -111,7 +112,7 @@ def causal_positions(inputs: ModelInputs) -> Tensor:
 
 def batch_accuracy(logits: Tensor, batch: Batch) -> float:
     """Share of [B, C] logits whose largest is the label."""
-    return float(paddle.mean((paddle.argmax(logits, axis=-1) == paddle.to_tensor(batch.labels)).astype("float32")))
+    return float(paddle.mean((paddle.argmax(logits, axis=-1) == as_tensor(batch.labels)).astype("float32")))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

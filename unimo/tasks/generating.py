@@ -14,6 +14,7 @@ from unimo.data.examples import Example
 from unimo.data.sampling import sequential_batches
 from unimo.generation import DecodingSettings, Hypothesis, TargetStart, generate, prediction_text
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel, gather_rows
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import language_loss
 from unimo.objectives.adversarial import View
 from unimo.tasks.downstream import DownstreamTask, causal_positions
@@ -29,9 +30,9 @@ class GeneratingTask(DownstreamTask):
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Cross-entropy of the target's tokens, smoothed; every token of the batch weighs the same."""
-        rows = gather_rows(model(inputs, perturbations), paddle.to_tensor(batch.token_rows))
+        rows = gather_rows(model(inputs, perturbations), as_tensor(batch.token_rows))
         logits = model.language_logits(rows)
-        return View(language_loss(logits, paddle.to_tensor(batch.token_labels), self.options.label_smoothing), logits)
+        return View(language_loss(logits, as_tensor(batch.token_labels), self.options.label_smoothing), logits)
 
     def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
         """Every loss is a mean over target tokens."""
@@ -79,8 +80,8 @@ class GeneratingTask(DownstreamTask):
 
         def measure(indices: list[int]) -> tuple[float, int]:
             batch = collate([examples[index] for index in indices], self.context.vocabulary.pad_id)
-            rows = gather_rows(model(model_inputs(batch)), paddle.to_tensor(batch.token_rows))
-            labels = paddle.to_tensor(batch.token_labels)
+            rows = gather_rows(model(model_inputs(batch)), as_tensor(batch.token_rows))
+            labels = as_tensor(batch.token_labels)
             tokens = int(np.asarray(batch.token_labels).size)
             return float(language_loss(model.language_logits(rows), labels)) * tokens, tokens
 

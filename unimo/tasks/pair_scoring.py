@@ -13,6 +13,7 @@ from unimo.data.examples import Example, RegionInput, Vocabulary, text_example
 from unimo.data.generation_examples import generation_example
 from unimo.data.sampling import sequential_batches
 from unimo.modeling import UnimoModel, gather_rows
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import token_log_probabilities
 from unimo.training.distributed import ProcessGroup
 from unimo.training.task import model_inputs
@@ -155,8 +156,8 @@ def _likelihood_scores(model: UnimoModel, batch: Batch) -> np.ndarray:
     present = batch.segment_ids[:, num_regions:] > 0
     rows, positions = np.nonzero(present[:, 1:])  # the token at position + 1 is predicted at position
     hidden = model(model_inputs(batch))
-    states = gather_rows(hidden, paddle.to_tensor(rows * length + num_regions + positions))
-    labels = paddle.to_tensor(batch.input_ids[rows, positions + 1])
+    states = gather_rows(hidden, as_tensor(rows * length + num_regions + positions))
+    labels = as_tensor(batch.input_ids[rows, positions + 1])
     log_probabilities = token_log_probabilities(model.language_logits(states), labels).numpy()
     totals = np.bincount(rows, weights=log_probabilities, minlength=len(present))
     return (totals / present[:, 1:].sum(axis=1)).astype(np.float32)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import paddle
 
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import (
@@ -27,6 +26,7 @@ from unimo.data.records import CaptionRecord, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel, gather_rows
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import (
     language_loss,
     region_classification_loss,
@@ -207,14 +207,14 @@ class Pretraining(Task):
         hidden = model(model_inputs(batch))
         losses: Losses = {}
         if batch.token_rows is not None:
-            logits = model.language_logits(gather_rows(hidden, paddle.to_tensor(batch.token_rows)))
-            losses[name] = weights.language * language_loss(logits, paddle.to_tensor(batch.token_labels))
+            logits = model.language_logits(gather_rows(hidden, as_tensor(batch.token_rows)))
+            losses[name] = weights.language * language_loss(logits, as_tensor(batch.token_labels))
         if batch.region_rows is not None:
-            features, classes = model.heads["regions"](gather_rows(hidden, paddle.to_tensor(batch.region_rows)))
-            targets = paddle.to_tensor(batch.region_feature_targets)
+            features, classes = model.heads["regions"](gather_rows(hidden, as_tensor(batch.region_rows)))
+            targets = as_tensor(batch.region_feature_targets)
             losses["region_features"] = weights.region_features * region_regression_loss(features, targets)
             if batch.region_class_targets is not None:
-                class_targets = paddle.to_tensor(batch.region_class_targets)
+                class_targets = as_tensor(batch.region_class_targets)
                 losses["region_classes"] = weights.region_classes * region_classification_loss(classes, class_targets)
         return losses
 

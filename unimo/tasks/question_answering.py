@@ -21,6 +21,7 @@ from unimo.data.records import QuestionRecord
 from unimo.errors import InputError
 from unimo.metrics.question_answering import vqa_accuracy
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import unlabelled_notes
 from unimo.tasks.image_text import ImageTexts, ImageTextTask, image_texts
@@ -82,7 +83,7 @@ class QuestionAnswering(ImageTextTask):
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Binary cross-entropy summed over answers, averaged over questions (PAPER section 5)."""
         logits = self._logits(model, inputs, perturbations)
-        targets = paddle.to_tensor(batch.labels)
+        targets = as_tensor(batch.labels)
         summed = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
         return View(summed / logits.shape[0], logits)
 

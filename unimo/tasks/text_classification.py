@@ -20,6 +20,7 @@ from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.metrics.classification import accuracy, f1, matthews
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel, gather_rows
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import classification_loss, language_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import (
@@ -130,8 +131,8 @@ class TextClassification(DownstreamTask):
         inputs = model_inputs(batch)
         hidden = model(inputs)
         view = self._classify(model, hidden, inputs, batch)
-        rows = gather_rows(hidden, paddle.to_tensor(batch.token_rows))
-        predicted = language_loss(model.language_logits(rows), paddle.to_tensor(batch.token_labels))
+        rows = gather_rows(hidden, as_tensor(batch.token_rows))
+        predicted = language_loss(model.language_logits(rows), as_tensor(batch.token_labels))
         losses = {self.loss_name: view.loss, "masked_language": self.options.masked_language_weight * predicted}
         return losses, self.report(view.logits, batch)
 
@@ -150,7 +151,7 @@ class TextClassification(DownstreamTask):
 
     def _classify(self, model: UnimoModel, hidden: paddle.Tensor, inputs: ModelInputs, batch: Batch) -> View:
         logits = model.heads["classifier"](model.pool_text(hidden, inputs))
-        return View(classification_loss(logits, paddle.to_tensor(batch.labels), self.options.label_smoothing), logits)
+        return View(classification_loss(logits, as_tensor(batch.labels), self.options.label_smoothing), logits)
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Accuracy and mean cross-entropy over the records of a file that have labels; predictions for all."""
@@ -170,7 +171,7 @@ class TextClassification(DownstreamTask):
 
     def _scores(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
         predicted = logits.argmax(axis=-1)
-        loss = float(F.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
+        loss = float(F.cross_entropy(as_tensor(logits), as_tensor(labels)))
         scores: dict[str, float | None] = {"accuracy": accuracy(predicted, labels), "loss": loss}
         if len(self.options.labels) == 2:
             scores["f1"] = f1(predicted, labels)

@@ -19,6 +19,7 @@ from unimo.data.records import LabelledTextRecord
 from unimo.errors import InputError
 from unimo.metrics.regression import pearson, spearman
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import regression_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import DownstreamTask, require_labels, unlabelled_notes
@@ -88,7 +89,7 @@ class TextRegression(DownstreamTask):
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Squared error; the divergence of adversarial training has nothing to measure on one number."""
         values = model.heads["classifier"](model.pool_text(model(inputs, perturbations), inputs))
-        return View(regression_loss(values, paddle.to_tensor(batch.labels)), values)
+        return View(regression_loss(values, as_tensor(batch.labels)), values)
 
     def evaluate(self, model: UnimoModel, path: str | Path) -> Evaluation:
         """Pearson and Spearman correlation, and mean squared error, where there are labels; predictions for all."""

@@ -24,6 +24,7 @@ from unimo.errors import InputError
 from unimo.files import input_files
 from unimo.metrics.classification import accuracy
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import classification_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import batch_accuracy, label_index, require_labels, softmax, unlabelled_notes
@@ -100,7 +101,7 @@ class VisualEntailment(ImageTextTask):
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
         """Cross-entropy of the label."""
         logits = self._logits(model, inputs, perturbations)
-        return View(classification_loss(logits, paddle.to_tensor(batch.labels)), logits)
+        return View(classification_loss(logits, as_tensor(batch.labels)), logits)
 
     def report(self, logits: paddle.Tensor, batch: Batch) -> Report:
         """The batch's accuracy."""
@@ -119,7 +120,7 @@ class VisualEntailment(ImageTextTask):
         metrics: dict[str, float | None] = {"accuracy": None}
         if known:
             expected = np.asarray([labels[index] for index in known])
-            loss = float(F.cross_entropy(paddle.to_tensor(logits[known]), paddle.to_tensor(expected)))
+            loss = float(F.cross_entropy(as_tensor(logits[known]), as_tensor(expected)))
             majority = float(np.bincount(expected).max() / len(expected))
             found = accuracy(logits[known].argmax(axis=-1), expected)
             metrics = {"accuracy": found, "loss": loss, "majority_accuracy": majority}

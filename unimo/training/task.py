@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import paddle
 from paddle import Tensor
 
 from unimo.config.job import DataConfig
@@ -24,6 +23,7 @@ from unimo.data.packing import Size, packed_batch, row_capacity
 from unimo.data.records import Outline, Record
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.distributed import ProcessGroup
 
@@ -213,11 +213,11 @@ def model_inputs(batch: Batch) -> ModelInputs:
     """A batch's arrays on the device."""
 
     def tensor(array: Any) -> Tensor | None:
-        return None if array is None else paddle.to_tensor(array)
+        return None if array is None else as_tensor(array)
 
     return ModelInputs(
-        segment_ids=paddle.to_tensor(batch.segment_ids),
-        order_ids=paddle.to_tensor(batch.order_ids),
+        segment_ids=as_tensor(batch.segment_ids),
+        order_ids=as_tensor(batch.order_ids),
         input_ids=tensor(batch.input_ids),
         position_ids=tensor(batch.position_ids),
         role_ids=tensor(batch.role_ids),
