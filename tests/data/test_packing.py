@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unimo.data.batch import collate
 from unimo.data.examples import Example, RegionInput, RegionTargets, TokenTargets, Vocabulary, text_example
-from unimo.data.packing import fill_rows, packed_batch, packed_batches, row_capacity
+from unimo.data.packing import fill_rows, level_rows, packed_batch, packed_batches, row_capacity
 from unimo.modeling import UnimoConfig, UnimoModel, gather_rows
 from unimo.training.task import model_inputs
 
@@ -103,3 +103,22 @@ def test_little_padding_where_lengths_differ() -> None:
             padded += len(rows) * (max(sums[0]) + max(sums[1]))
             used += sum(map(sum, sums))
         assert 1 - used / padded < 0.08
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=1, max_size=60), st.integers(20, 200))
+def test_level_rows_hold_everything_once(sizes: list[tuple[int, int]], length: int) -> None:
+    rows = level_rows(sizes, length)
+    assert sorted(index for row in rows for index in row) == list(range(len(sizes))) and all(rows)
+    assert len(rows) <= max(1, -(-sum(map(sum, sizes)) // length))
+
+
+def test_level_rows_pad_less_than_a_row_each() -> None:
+    rng = np.random.default_rng(0)
+    sizes = [(int(rng.integers(6, 10)), int(rng.integers(10, 36))) for _ in range(60)] + [(8, 0)] * 6 + [(0, 15)] * 6
+
+    def padding(rows: list[list[int]]) -> float:
+        width = sum(max(sum(sizes[index][part] for index in row) for row in rows) for part in (0, 1))
+        return 1 - sum(map(sum, sizes)) / (len(rows) * width)
+
+    assert padding(level_rows(sizes, 128)) < 0.15 < 0.3 < padding([[index] for index in range(len(sizes))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from unimo.cli import main
 from unimo.data.formats.captions import read_captions
 from unimo.errors import InputError
 from unimo.tasks.augmented import AugmentedSource
+from unimo.tasks.contrastive_learning import draw_kinds
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,20 @@ def test_pretraining_contrasts_what_the_job_wrote(small_world: SmallWorld, augme
     events = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     losses = [event["loss.contrastive"] for event in events if "loss.contrastive" in event]
     assert losses and all(0 < loss < 10 for loss in losses)
+
+
+def test_rewrites_are_drawn_kind_by_kind(small_world: SmallWorld, augmented: Path) -> None:
+    records = read_captions(small_world.world / "captions_train.jsonl")
+    source, seen = AugmentedSource(augmented, records), 0
+    for record in records[:20]:
+        for caption in record.captions:
+            rewrites = source.candidates(record.image_id, caption).rewrites
+            kinds = {text: kind for kind, texts in rewrites.items() for text in texts}
+            there = sum(bool(texts) for texts in rewrites.values())
+            drawn = draw_kinds(rewrites, there, np.random.default_rng(1))
+            assert len(set(drawn)) == len({kinds[text] for text in drawn}) == there
+            seen += there == 4
+    assert seen
 
 
 def test_a_corpus_of_other_pairs_is_refused(small_world: SmallWorld, augmented: Path) -> None:

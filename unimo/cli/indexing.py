@@ -44,15 +44,12 @@ def load_encoder(checkpoint: Path, regions: Path | None, dual: bool = True) -> E
     Raises:
         InputError: no checkpoint of a run, a store that does not fit it, or (``dual``) no head for encoding alone.
     """
-    from unimo.cli.jobs import CONFIG_NAME, load_job
+    from unimo.cli.jobs import CONFIG_NAME, checkpoint_folder, load_job
     from unimo.modeling.pretrained import fingerprint
     from unimo.tasks.assembly import load_model
     from unimo.tasks.dual_encoding import require_dual
 
-    config = checkpoint / CONFIG_NAME
-    if not config.is_file():
-        raise InputError.at(checkpoint, f"no {CONFIG_NAME} in this folder: it is no checkpoint of a run")
-    job, _ = load_job((config,), [])
+    job, _ = load_job((checkpoint_folder(checkpoint, with_job=True) / CONFIG_NAME,), [])
     context, model = load_model(checkpoint, replace(job.data, regions=str(regions or ""), compat=""))
     if dual:
         require_dual(model, checkpoint)

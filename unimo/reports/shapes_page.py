@@ -270,7 +270,7 @@ def _text_examples(quickstart: Quickstart) -> list[TextExample]:
 def _notes(quickstart: Quickstart) -> list[str]:
     pairs = ", ".join(f"{color} {shape}" for color, shape in sorted(quickstart.held_out))
     return [
-        f"All values are of the test split, each run at its best step by: {_chosen_by(quickstart)}.",
+        f"All values are of the test split, of the weights chosen by: {_chosen_by(quickstart)}.",
         "Retrieval: R@k is the share of queries with a right answer among the first k.",
         "Chance for objects, attributes, positions and relations: a true caption of another test image, over all pairs "
         "of images. Chance for retrieval: the expected recall of a random ranking. Position and relation given the "

@@ -176,7 +176,7 @@ class CandidateSampler:
         else:
             found = self.source.candidates(record.image_id, caption)
             positives = _draw(found.positives, counts.positives, rng)
-            texts += _draw_kinds(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
+            texts += draw_kinds(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
             image_ids, retrieved = _draw(found.image_ids, counts.images, rng), _draw(found.texts, counts.texts, rng)
         encoded = self._encode([caption, *positives, *texts, *retrieved])
         first_text = 1 + len(positives)
@@ -227,7 +227,7 @@ def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[s
     return [values[int(place)] for place in rng.choice(len(values), size=count, replace=False)]
 
 
-def _draw_kinds(values: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator) -> list[str]:
+def draw_kinds(values: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator) -> list[str]:
     """``count`` different values, the kinds in turn from a random one on: a kind with many values gets no more."""
     left = [_draw(values[kind], count, rng) for kind in values]
     left = [left[int(place)] for place in rng.permutation(len(left))]
