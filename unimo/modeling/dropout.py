@@ -13,6 +13,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from unimo.modeling.tensors import wrap_array
+
 LEVELS = 1 << 16
 SMALLEST = 4096  # elements below which a call of numpy costs more than it saves
 
@@ -24,7 +26,7 @@ def dropout(values: Tensor, probability: float, training: bool) -> Tensor:
     on_cpu = paddle.in_dynamic_mode() and values.place.is_cpu_place() and values.dtype == paddle.float32
     if not on_cpu or values.size < SMALLEST:
         return F.dropout(values, probability)
-    return values * paddle.from_dlpack(_mask(values.shape, probability))
+    return values * wrap_array(_mask(values.shape, probability))
 
 
 def _mask(shape: list[int], probability: float) -> np.ndarray:

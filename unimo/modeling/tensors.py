@@ -1,4 +1,7 @@
-"""Arrays as tensors, without what Paddle 3.3.1 leaks: ``paddle.to_tensor`` never frees a list at every call."""
+"""Arrays as tensors, without what Paddle 3.3.1 leaks.
+
+Every call of ``paddle.to_tensor`` and ``paddle.from_dlpack`` leaves behind a list that is never freed.
+"""
 
 from __future__ import annotations
 
@@ -14,4 +17,11 @@ def as_tensor(array: np.ndarray | None) -> Tensor:
         return paddle.to_tensor(array)
     tensor = paddle.empty(array.shape, dtype=str(array.dtype))
     tensor.get_tensor().set(np.ascontiguousarray(array), paddle.framework._current_expected_place())
+    return tensor
+
+
+def wrap_array(array: np.ndarray) -> Tensor:
+    """A tensor on CPU in the array's own memory, which it keeps alive; the array must not be written to any more."""
+    tensor = paddle.empty([0], dtype=str(array.dtype))
+    tensor.get_tensor().set(array, paddle.CPUPlace(), True)
     return tensor

@@ -17,6 +17,8 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
+from unimo.modeling.tensors import as_tensor
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -103,7 +105,7 @@ class ProcessGroup:
         padded = np.zeros(size, np.uint8)
         padded[: len(data)] = data
         received: list[Tensor] = []
-        paddle.distributed.all_gather(received, paddle.to_tensor(padded))
+        paddle.distributed.all_gather(received, as_tensor(padded))
         return [tensor.numpy() for tensor in received]
 
 
@@ -141,7 +143,7 @@ def sum_gradients(group: ProcessGroup, parameters: Sequence[Tensor], loss: Tenso
     if group.world_size == 1:
         return loss
     present = np.asarray([parameter.grad is not None for parameter in parameters], np.float32)
-    shared = paddle.concat([paddle.to_tensor(present), loss.detach().astype("float32").reshape([1])])
+    shared = paddle.concat([as_tensor(present), loss.detach().astype("float32").reshape([1])])
     group.sum_(shared)
     anywhere = shared[:-1].numpy() > 0
     used = [parameter for parameter, wanted in zip(parameters, anywhere, strict=True) if wanted]
