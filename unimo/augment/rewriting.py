@@ -1,7 +1,9 @@
 """Hard negatives: a caption with one or two nodes of its scene graph replaced, so that it is wrong about the picture.
 
 What is drawn is never a synonym, nor anything that may be true by what the captions of the image say (PAPER 3.1, with
-the lexicon's synonyms and broader words); number, article and verb form agree.
+the lexicon's synonyms and broader words); number, article and verb form agree. So all of these hold a word that is not
+in the picture, and whoever looks for single words tells them. An `exchange` (ours) has none: two objects of the caption
+take each other's attributes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from unimo.augment.lexicon import Lexicon
 from unimo.augment.replacements import Replacements
 from unimo.augment.said import Said
 
-REWRITE_KINDS = ("object", "attribute", "relation", "combination")
+REWRITE_KINDS = ("object", "attribute", "relation", "combination", "exchange")
 LIKELIEST = 12  # replacements, the first drawn, that one of two replaced nodes takes
 MISSES = 20  # rewrites that came out before, on top of twice the wanted number, before a caption is given up
 NOTHING_FOUND, NOTHING_TO_DRAW = "no objects, attributes or relations found", "nothing to replace its nodes by"
@@ -38,7 +40,7 @@ class Rewrite:
     """A hard negative of one caption."""
 
     kind: str
-    """object, attribute, relation, or combination (of two nodes)."""
+    """object, attribute, relation, combination (of two nodes), or exchange (of two attributes)."""
 
     nodes: tuple[Edit, ...]
     """The nodes replaced, one or two."""
@@ -95,15 +97,20 @@ class Rewriter:
         rng = random.Random(seed)
         weighted = self.replacements.for_nodes(graph, said)
         queues = [_Queue(node, _weighted_order(weights, rng)) for node, weights in weighted]
-        if not queues:
+        exchanges = _exchanges(graph, said)
+        if not queues and not exchanges:
             return [], NOTHING_TO_DRAW if graph.nodes() else NOTHING_FOUND
         taken = {plain_text(caption) for caption in captions}
         found: list[Rewrite] = []
         kinds = list(REWRITE_KINDS)
+        rng.shuffle(exchanges)
         turn, misses = 0, 0
         while len(found) < count and kinds and misses < 2 * count + MISSES:
             kind = kinds[turn % len(kinds)]
-            nodes = _draw_pair(queues, graph, rng) if kind == "combination" else _draw_node(kind, queues, rng)
+            if kind == "exchange":
+                nodes = exchanges.pop() if exchanges else None
+            else:
+                nodes = _draw_pair(queues, graph, rng) if kind == "combination" else _draw_node(kind, queues, rng)
             if nodes is None:
                 kinds.remove(kind)
                 continue
@@ -137,6 +144,25 @@ def _draw_pair(queues: Sequence[_Queue], graph: SceneGraph, rng: random.Random) 
     linked = [pair for pair in links if pair[0] in names and pair[1] in names]
     pairs = linked or list(itertools.combinations(names, 2))
     return [(node, rng.choice(names[node])) for node in pairs[rng.randrange(len(pairs))]] if pairs else None
+
+
+def _exchanges(graph: SceneGraph, said: Said) -> list[list[tuple[Node, str]]]:
+    """Attributes of one kind, of different things, that may take each other's place by what the captions say."""
+    found: list[list[tuple[Node, str]]] = []
+    for (one, owner), (other, other_owner) in itertools.combinations(graph.attributes, 2):
+        kinds = [set(said.lexicon.attributes.get(node.lemma, ())) for node in (one, other)]
+        things = [graph.objects[number].lemma for number in (owner, other_owner)]
+        if (
+            one.form == other.form
+            and kinds[0] & kinds[1]
+            and not said.lexicon.may_both_be_true(one.lemma, other.lemma)
+            and not said.lexicon.may_both_be_true(*things)
+            and not said.may_be_described(one.lemma, things[1])
+            and not said.may_be_described(other.lemma, things[0])
+        ):
+            texts = [graph.text[node.start : node.end] for node in (one, other)]
+            found.append([(one, texts[1].lower()), (other, texts[0].lower())])
+    return found
 
 
 def _assemble(kind: str, text: str, nodes: Sequence[tuple[Node, str]], seed: int) -> Rewrite:

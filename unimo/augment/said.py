@@ -22,6 +22,9 @@ class Said:
         self.places: list[tuple[str, str]] = []
         """(preposition, last word of its object)."""
 
+        self.described: set[tuple[str, str]] = set()
+        """(attribute, last word of the object that has it)."""
+
         for graph in graphs:
             self._read(graph)
         self.true: set[str] = set(self.words)
@@ -40,6 +43,9 @@ class Said:
         for node in graph.objects:
             self.words |= {node.lemma, node.lemma.rpartition(" ")[2]}
         self.words |= {node.lemma for node, _ in graph.attributes}
+        self.described |= {
+            (node.lemma, graph.objects[owner].lemma.rpartition(" ")[2]) for node, owner in graph.attributes
+        }
         for node, _, target in graph.relations:
             if node.verb:
                 self.words.add(node.verb)
@@ -60,6 +66,14 @@ class Said:
     def may_be_attribute(self, lemma: str) -> bool:
         """Whether something in the picture may be so: the word, or the last of a compound, is said of anything."""
         return lemma in self.true or lemma.rpartition(" ")[2] in self.true or lemma.partition(" ")[0] in self.words
+
+    def may_be_described(self, attribute: str, lemma: str) -> bool:
+        """Whether an object may have an attribute, by what is said of any object that may be the same one."""
+        head = lemma.rpartition(" ")[2]
+        return any(
+            self.lexicon.may_both_be_true(attribute, said) and self.lexicon.may_both_be_true(head, other)
+            for said, other in self.described
+        )
 
     def may_do(self, verb: str) -> bool:
         """Whether anybody in the picture may do this."""

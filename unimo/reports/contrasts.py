@@ -106,7 +106,11 @@ def contrast_examples(corpus: Path, images: Mapping[str, Path]) -> tuple[Contras
     return tuple(example(opened[number]) for number in sample(range(len(opened)), NUM_CONTRASTS))
 
 
-_KINDS = {kind: kind for kind in NEGATIVE_KINDS} | {"combination": "two at once", "sentence": "similar caption"}
+_KINDS = {kind: kind for kind in NEGATIVE_KINDS} | {
+    "combination": "two at once",
+    "exchange": "exchanged",
+    "sentence": "similar caption",
+}
 
 
 def _rewrites(candidates: Candidates, kind: str) -> tuple[RewrittenCaption, ...]:
