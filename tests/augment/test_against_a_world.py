@@ -25,7 +25,8 @@ def judged(parser: PatternParser) -> list[tuple[str, bool, bool]]:
     scenes = [scene for scene in draw_scenes(ShapesOptions(num_train=150)) if scene.split == "train"]
     captions = [caption_set(scene, mixed_kinds(5, Random(n)), Random(n), 0.5) for n, scene in enumerate(scenes)]
     images: list[list[SceneGraph]] = [[parser.parse(text) for text in texts] for texts in captions]
-    rewriter = Rewriter(count_corpus((g for image in images for g in image), parser.lexicon).to_json(), parser.lexicon)
+    tables = count_corpus((g for image in images for g in image), parser.lexicon).to_json()
+    rewriter = Rewriter(tables, parser.lexicon, exchange=True)
     found = []
     for number, (scene, image) in enumerate(zip(scenes, images, strict=True)):
         said = Said(image, parser.lexicon)

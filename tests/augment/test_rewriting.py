@@ -127,7 +127,8 @@ def test_the_right_word_of_the_right_form(small: list[tuple[Image, int, Rewrite]
 def test_exchanged_attributes(captions: list[str], expected: set[str], parser: PatternParser) -> None:
     image = [parser.parse(text) for text in captions]
     tables = count_corpus(image, parser.lexicon).to_json()
-    rewrites, _ = Rewriter(tables, parser.lexicon).rewrite(image[0], Said(image, parser.lexicon), captions, 20, 1)
+    rewriter = Rewriter(tables, parser.lexicon, exchange=True)
+    rewrites, _ = rewriter.rewrite(image[0], Said(image, parser.lexicon), captions, 20, 1)
     for rewrite in rewrites:
         check(image, 0, rewrite, parser)
     assert {each.apply(captions[0]) for each in rewrites if each.kind == "exchange"} == expected

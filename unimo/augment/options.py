@@ -37,6 +37,10 @@ class RewriteOptions:
     min_count: int = 3
     """Words that the captions use less often in a place are not drawn for it. Not in the paper."""
 
+    exchange: bool = False
+    """Among the negatives of ``num_nodes``, let two objects take each other's attributes, so that no single word tells
+    the caption from the true one (ours)."""
+
     def __post_init__(self) -> None:
         """Refuse counts that cannot be."""
         if min(self.num_nodes, self.num_sentences) < 0 or self.min_count < 1:

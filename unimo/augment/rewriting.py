@@ -77,9 +77,17 @@ class Rewriter:
     """Draws hard negatives from the vocabulary of a corpus."""
 
     def __init__(
-        self, tables: Mapping[str, Mapping[str, Mapping[str, int]]], lexicon: Lexicon, min_count: int = 3
+        self,
+        tables: Mapping[str, Mapping[str, Mapping[str, int]]],
+        lexicon: Lexicon,
+        min_count: int = 3,
+        exchange: bool = False,
     ) -> None:
-        """``tables``: as `Vocabulary.to_json` gives them; rarer words than ``min_count`` are not drawn."""
+        """``tables``: as `Vocabulary.to_json` gives them; rarer words than ``min_count`` are not drawn.
+
+        ``exchange``: whether attributes are exchanged, too.
+        """
+        self.exchange = exchange
         self.replacements = Replacements(tables, lexicon, min_count)
 
     def rewrite(
@@ -97,7 +105,7 @@ class Rewriter:
         rng = random.Random(seed)
         weighted = self.replacements.for_nodes(graph, said)
         queues = [_Queue(node, _weighted_order(weights, rng)) for node, weights in weighted]
-        exchanges = _exchanges(graph, said)
+        exchanges = _exchanges(graph, said) if self.exchange else []
         if not queues and not exchanges:
             return [], NOTHING_TO_DRAW if graph.nodes() else NOTHING_FOUND
         taken = {plain_text(caption) for caption in captions}

@@ -54,7 +54,8 @@ class Workspace:
     def rewriter(self) -> Rewriter:
         """With the vocabulary of all shards."""
         tables = read_json(self.work / "vocabulary.json")
-        return Rewriter(tables, self.parser.lexicon, self.config.rewriting.min_count)
+        rewriting = self.config.rewriting
+        return Rewriter(tables, self.parser.lexicon, rewriting.min_count, rewriting.exchange)
 
     @functools.cached_property
     def providers(self) -> list[Any]:
