@@ -39,6 +39,47 @@ def test_a_second_optimizer_of_a_program_goes_on_from_the_state_of_the_first() -
     assert np.array_equal(first.weight.numpy(), second.weight.numpy())
 
 
+class Heads(nn.Layer):
+    """Three layers, of which a step uses some."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head, self.late = nn.Linear(3, 2), nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def train_step(self, optimizer: AdamW, *used: str) -> None:
+        for name in used:
+            backward(getattr(self, name))
+        optimizer.step(0.1)
+
+
+def heads() -> tuple[Heads, AdamW]:
+    paddle.seed(1)
+    model = Heads()
+    return model, AdamW(model, CONFIG)
+
+
+def test_a_head_that_is_not_used_after_a_resume_keeps_its_moments() -> None:
+    """Steps: body and head; resume; body alone; resume; head; then a layer that never had a gradient."""
+    steps = (("body", "head"), ("body",), ("head",), ("body", "late"))
+    whole, optimizer = heads()
+    for used in steps:
+        whole.train_step(optimizer, *used)
+    model, other = heads()
+    for used in steps:
+        model.train_step(other, *used)
+        state = {name: np.array(value) for name, value in other.state().items()}
+        weights = {name: value.numpy() for name, value in model.state_dict().items()}
+        model, other = heads()
+        model.set_state_dict(weights)
+        other.load_state(state, "before")
+    for name, value in whole.state_dict().items():
+        assert np.array_equal(model.state_dict()[name].numpy(), value.numpy()), name
+    expected = optimizer.state()
+    found = other.state()
+    assert set(found) == set(expected)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
 def test_a_gradient_that_is_not_finite_updates_nothing() -> None:
     model = network()
     optimizer = AdamW(model, CONFIG)

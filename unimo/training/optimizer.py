@@ -122,6 +122,12 @@ class AdamW:
         self._updates = int(arrays["num_updates"][0])
         moments = {key: paddle.to_tensor(value) for key, value in arrays.items() if _belongs(key, own)}
         self._adamw.set_state_dict(moments)
+        # Paddle takes over a parameter's moments at its next gradient. Until then it does not save them, and it refuses
+        # the first gradient of a parameter that had none before: a head that rests for some steps would lose them
+        holders = [parameter for parameter in self._adamw._parameter_list if f"{parameter.name}_moment1_0" in moments]
+        with paddle.utils.unique_name.guard():
+            self._adamw._create_accumulators(paddle.static.default_main_program().global_block(), holders)
+        self._adamw._accumulators_holder = {}
 
 
 def _shared_out(adamw: paddle.optimizer.Optimizer) -> Any:
