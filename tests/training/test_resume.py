@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tests.conftest import REPOSITORY, SmallWorld
-from tests.tasks.jobs import TRAINING, job, write_job
+from tests.tasks.jobs import ARCH, TRAINING, job, write_job
 from unimo.files import read_json
 from unimo.modeling.pretrained import WEIGHTS_NAME
 
@@ -50,3 +53,29 @@ def test_killed_and_resumed_equals_uninterrupted(small_world: SmallWorld, tmp_pa
     for kept in (last, Path("checkpoints") / "best"):
         assert (whole / kept / WEIGHTS_NAME).read_bytes() == (broken / kept / WEIGHTS_NAME).read_bytes()
     assert read_json(whole / "report.json")["splits"] == read_json(broken / "report.json")["splits"]
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_a_shared_out_optimizer_resumes_in_as_many_processes_or_one(small_world: SmallWorld, tmp_path: Path) -> None:
+    """Two processes: bit for bit; one that shares nothing out: the same sample order, up to rounding."""
+    still = {**ARCH, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    training = {**TRAINING, "num_steps": 12, "save_every": 3, "evaluate_every": 0, "keep_checkpoints": 9}
+    whole = tmp_path / "whole"
+    values = job(small_world, "pretraining", whole, training=training, arch=still)
+    values["distributed"] = {"sharding_stage": 1}
+    config = write_job(tmp_path / "job.yaml", values)
+    assert train(config, "--devices", "2").wait() == 0
+    last = Path("checkpoints") / "step-00000012" / WEIGHTS_NAME
+    expected = load_file(whole / last)
+    for name, flags in (("two", ("--devices", "2")), ("one", ("--distributed.sharding_stage", "0"))):
+        folder = tmp_path / name
+        shutil.copytree(whole, folder, symlinks=True)
+        for gone in ("step-00000009", "step-00000012", "best"):
+            shutil.rmtree(folder / "checkpoints" / gone)
+        (folder / "checkpoints" / "latest").unlink()
+        (folder / "checkpoints" / "latest").symlink_to("step-00000006")
+        assert train(config, "--resume", "--output", str(folder), *flags).wait() == 0
+        found = load_file(folder / last)
+        apart = max(float(np.abs(found[key] - expected[key]).max()) for key in expected)
+        assert apart == 0 if name == "two" else apart < 1e-4
