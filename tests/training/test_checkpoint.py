@@ -81,6 +81,7 @@ def test_damage_is_found_and_the_one_before_is_used(
         content[len(content) // 2] ^= 16
         path.write_bytes(content)
     assert saved.find_whole() == saved.path(2)
+    assert (saved.folder / "latest").resolve() == saved.path(2).resolve()
     assert name in capsys.readouterr().err
     assert "step-00000003.damaged" in names(saved)
 

@@ -172,6 +172,8 @@ class CheckpointFolder:
             path = self.path(step)
             try:
                 check_whole(path)
+                if step != steps[-1]:
+                    self._point_latest(path)
                 return path
             except InputError as error:
                 aside = path.with_name(f"{path.name}.damaged")
