@@ -93,6 +93,24 @@ def test_a_gradient_that_is_not_finite_updates_nothing() -> None:
     assert model.weight.grad is None
 
 
+def test_a_step_without_any_gradient_changes_nothing() -> None:
+    model = network()
+    optimizer = AdamW(model, CONFIG)
+    before = model.weight.numpy().copy()
+    assert optimizer.step(0.1) == 0
+    assert np.array_equal(model.weight.numpy(), before)
+
+
+def test_overflows_count_against_a_run_once_the_scale_is_smallest() -> None:
+    scaler = LossScaler.of(PrecisionConfig(compute="float16", initial_loss_scale=4.0))
+    seen = []
+    for _ in range(3):
+        scaler.update(False)
+        seen.append((scaler.scale, scaler.may_fall))
+    assert seen == [(2, True), (1, False), (1, False)]
+    assert not LossScaler.of(PrecisionConfig()).may_fall
+
+
 def test_a_scaled_loss_gives_the_same_step() -> None:
     plain, scaled = network(), network()
     one, other = AdamW(plain, CONFIG), AdamW(scaled, CONFIG)

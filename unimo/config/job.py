@@ -134,7 +134,8 @@ class TrainingConfig:
 
     max_skipped_steps: int = 10
     """A step whose loss or gradient is not finite is skipped and counted; after this many in a row the run stops, and
-    writes the ids of the batch's records to not_finite.json."""
+    writes the ids of the batch's records to not_finite.json. With loss scaling those count that the smallest scale
+    did not help."""
 
     def __post_init__(self) -> None:
         """Refuse counts that cannot be."""

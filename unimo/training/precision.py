@@ -51,6 +51,11 @@ class LossScaler:
         if self.good_steps >= self.growth_interval:
             self.scale, self.good_steps = min(LARGEST, self.scale * 2), 0
 
+    @property
+    def may_fall(self) -> bool:
+        """Whether a smaller scale is left to be tried: until then an overflow says nothing about model or data."""
+        return self.active and self.scale > SMALLEST
+
     def state(self) -> dict[str, float]:
         """What to save."""
         return {"scale": self.scale, "good_steps": self.good_steps, "overflows": self.overflows}

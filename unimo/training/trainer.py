@@ -150,7 +150,10 @@ class Trainer:
         window.waited += time.perf_counter() - waiting
         rate = learning_rate(self.job.optimizer, step, self.num_steps, self.steps_per_epoch)
         finite = self.stepper.step(step, draws, rate, window, self.stop.received)
-        self.skipped_in_a_row = 0 if finite else self.skipped_in_a_row + 1
+        if finite:
+            self.skipped_in_a_row = 0
+        elif not self.stepper.scaler.may_fall:
+            self.skipped_in_a_row += 1
         if not finite:
             self._note_skipped(step, draws)
         elif self.average is not None:
