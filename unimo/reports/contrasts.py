@@ -93,11 +93,14 @@ def contrast_examples(corpus: Path, images: Mapping[str, Path]) -> tuple[Contras
 
     def example(candidates: Candidates) -> ContrastExample:
         retrieved = list(candidates.retrieved_images)[:NUM_RETRIEVED_IMAGES]
+        rewrites = {_KINDS[kind]: _rewrites(candidates, kind) for kind in NEGATIVE_KINDS}
+        if not rewrites["exchanged"]:  # off by default: "none" would tell nothing
+            del rewrites["exchanged"]
         return ContrastExample(
             image_id=candidates.image_id,
             image=picture(candidates.image_id),
             caption=candidates.caption,
-            rewrites={_KINDS[kind]: _rewrites(candidates, kind) for kind in NEGATIVE_KINDS},
+            rewrites=rewrites,
             positives=tuple(candidates.positives)[:NUM_REWRITES],
             retrieved_images=tuple((image_id, picture(image_id)) for image_id in retrieved),
             retrieved_texts=tuple(candidates.retrieved_texts)[:NUM_RETRIEVED_TEXTS],
