@@ -117,8 +117,10 @@ class Rewriter:
             kind = kinds[turn % len(kinds)]
             if kind == "exchange":
                 nodes = exchanges.pop() if exchanges else None
+            elif kind == "combination":
+                nodes = _draw_pair(queues, graph, rng)
             else:
-                nodes = _draw_pair(queues, graph, rng) if kind == "combination" else _draw_node(kind, queues, rng)
+                nodes = _draw_node(kind, queues, rng)
             if nodes is None:
                 kinds.remove(kind)
                 continue
