@@ -4,13 +4,9 @@
 # WORLD_FOLDER is a quickstart's (world/, regions/, tokenizer/, augmented/). Every run that is done is skipped when it is
 # started again, and one that was interrupted goes on. 12 runs; DEVICES: processes of one run. Keys go to every run.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd)
-base=$(realpath "${1:?folder of a quickstart}"); shift
-output=$PWD/runs/ablation
-if [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; then output=$(realpath -m "$1"); shift; fi
-source "$root/run_scripts/setup_env.sh"
+source "$(dirname "$0")/folders.sh" ablation "$@"
 cd "$root"
-extra=("$@")
+base=$folder
 
 variant() {  # variant NAME SEEDS OVERRIDES...
     local name=$1 seeds=$2 seed run; shift 2
@@ -21,7 +17,7 @@ variant() {  # variant NAME SEEDS OVERRIDES...
             --tokenizer "$base/tokenizer" --data.regions "$base/regions" --training.seed "$seed" \
             --options.pairs "$base/world/captions_train.jsonl" --options.texts "$base/world/texts_train.jsonl" \
             --options.images "$base/world/images_train.jsonl" --options.contrastive.augmented "$base/augmented" \
-            --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${extra[@]}"
+            --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${keys[@]}"
         python -m unimo evaluate-negatives --checkpoint "$run/checkpoints/best" --world "$base/world" \
             --regions "$base/regions" --json "$run/negatives.json"
         python -m unimo ablation --runs "$output" --json "$output/ablation.json"

@@ -1,13 +1,10 @@
 #!/usr/bin/env bash
 # Pre-train the large model.
 #   [DEVICES=8] bash run_scripts/pretrain_large.sh DATA [OUTPUT] [--key.of.the.job value ...]  # --dry_run: its cost
-# DATA holds the corpora, the region store, what `unimo augment` wrote, and roberta-large/ (see data/README.md).
+# DATA holds the corpora, the region store, what `unimo augment` wrote, and roberta-large/ (see data/README.md). MAX_RESTARTS
+# says how often the job is started again from its latest checkpoint when a process dies or hangs (default 10).
 set -euo pipefail
-root=$(cd "$(dirname "$0")/.." && pwd)
-data=$(realpath "${1:?folder of the pre-training corpora}"); shift
-output=$PWD/runs/pretrain_large
-if [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; then output=$(realpath -m "$1"); shift; fi
-source "$root/run_scripts/setup_env.sh"
-cd "$data"
+source "$(dirname "$0")/folders.sh" pretrain_large "$@"
+cd "$folder"
 exec python -m unimo train --config "$root/model_configs/pretrain/large.yaml" --resume --devices "${DEVICES:-1}" \
-    --output "$output" "$@"
+    --max_restarts "${MAX_RESTARTS:-10}" --output "$output" "${keys[@]}"

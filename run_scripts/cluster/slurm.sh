@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Pre-training on 4 machines with 8 GPUs each, under Slurm. An example: set account, partition and paths.
-#   sbatch run_scripts/cluster/slurm.sh --config model_configs/pretrain/base.yaml --output runs/pretrain_base
+# Pre-training on 4 machines with 8 GPUs each, under Slurm. An example: set account and partition. From the repository:
+#   sbatch run_scripts/cluster/slurm.sh CONFIG DATA OUTPUT [--key.of.the.job value ...]
+#   sbatch run_scripts/cluster/slurm.sh model_configs/pretrain/base.yaml /corpora /runs/pretrain_base
+# DATA is the folder that the paths in CONFIG are below; every machine sees it and OUTPUT under these names.
 #SBATCH --job-name=unimo
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=1
@@ -11,7 +13,8 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 set -uo pipefail
-cd "${SLURM_SUBMIT_DIR:-.}"
+if [ $# -lt 3 ]; then echo "usage: sbatch run_scripts/cluster/slurm.sh CONFIG DATA OUTPUT [--key value ...]" >&2; exit 2; fi
+cd "${SLURM_SUBMIT_DIR:-.}" || exit 2
 master=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):${MASTER_PORT:-29500}
 export MAX_RESTARTS=${MAX_RESTARTS:-20}
 # SIGTERM comes 5 minutes before the end: the run saves and exits with 75, and the job is put back into the queue

@@ -1,0 +1,188 @@
+"""The scripts that start long jobs: what they start, where, and what their exit status brings about."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY, SmallWorld
+from tests.faults.jobs import Run
+from tests.tasks.jobs import job, write_job
+from tests.test_run_scripts import SETUP, Checkout
+
+SCRIPTS = REPOSITORY / "run_scripts"
+LAUNCH, SLURM = "run_scripts/launch_multi_node.sh", "run_scripts/cluster/slurm.sh"
+NEEDED = ("folders.sh", "launch_multi_node.sh", "pretrain_base.sh", "pretrain_large.sh", "cluster/slurm.sh")
+# srun runs its command once a node, one after the other, and gives back the highest status
+SRUN = """#!/bin/bash
+while [ "${1#--}" != "$1" ]; do shift; done
+worst=0
+for ((node = 0; node < SLURM_NNODES; node++)); do
+    SLURM_NODEID=$node "$@" || { status=$?; if [ $status -gt $worst ]; then worst=$status; fi; }
+done
+exit $worst
+"""
+SCONTROL = """#!/bin/bash
+if [ "$1" = show ]; then printf '%s\\n' first second; else echo "scontrol $*" >> "$FAKE_LOG"; fi
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """The scripts beside a config, with an environment that only pretends, a folder of data, and Slurm's programs."""
+    made = Checkout(tmp_path)
+    for name in NEEDED:
+        (made.root / "run_scripts" / name).parent.mkdir(exist_ok=True)
+        shutil.copy(SCRIPTS / name, made.root / "run_scripts" / name)
+    (made.root / "job.yaml").write_text("task: pretraining\n")
+    (tmp_path / "data").mkdir()
+    for name, text in {"srun": SRUN, "scontrol": SCONTROL}.items():
+        (made.bin / name).write_text(text)
+        (made.bin / name).chmod(0o755)
+    made.interpreter()
+    assert made.run(SETUP).returncode == 0
+    made.logged()
+    return made
+
+
+def flags_of(line: str) -> dict[str, str]:
+    """`python -m unimo train --a b` -> {a: b}; a flag without a value has none."""
+    assert line.startswith("python -m unimo train ")
+    flags = line.removeprefix("python -m unimo train ").removeprefix("--").split(" --")
+    return {name: value for name, _, value in (flag.partition(" ") for flag in flags)}
+
+
+@pytest.mark.parametrize("script", sorted(str(each.relative_to(SCRIPTS)) for each in SCRIPTS.rglob("*.sh")))
+def test_every_script_is_proper_bash(script: str) -> None:
+    subprocess.run(["bash", "-n", str(SCRIPTS / script)], check=True)
+
+
+@pytest.mark.parametrize("size", ["base", "large"])
+def test_pre_training_reads_below_its_folder_and_is_started_again(checkout: Checkout, size: str) -> None:
+    found = checkout.run(f"run_scripts/pretrain_{size}.sh", "data", "out", "--training.seed", "3", DEVICES="2")
+    assert found.returncode == 0, found.stderr
+    [line] = checkout.logged()
+    flags = flags_of(line)
+    assert flags["config"] == f"{checkout.root}/model_configs/pretrain/{size}.yaml"
+    assert (flags["devices"], flags["max_restarts"], flags["training.seed"]) == ("2", "10", "3")
+    assert (flags["resume"], flags["output"]) == ("", f"{checkout.root.parent}/out")
+
+
+@pytest.mark.parametrize("script", ["pretrain_base.sh", "launch_multi_node.sh", "ablation_shapes.sh"])
+def test_too_few_arguments_print_the_usage_of_the_script(script: str) -> None:
+    found = subprocess.run(["bash", str(SCRIPTS / script)], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert found.stderr.startswith("usage: ") and script in found.stderr and len(found.stderr.splitlines()) == 1
+
+
+def test_a_node_is_told_its_number_its_master_and_its_folders(checkout: Checkout) -> None:
+    config = "a house/job.yaml"  # as the caller sees it
+    found = checkout.run(LAUNCH, "4", "first:29500", "8", config, "data", "--training.seed", "3", NODE_RANK="2")
+    assert found.returncode == 0, found.stderr
+    flags = flags_of(checkout.logged()[0])
+    assert flags["config"] == f"{checkout.root}/job.yaml"
+    assert (flags["nodes"], flags["master"], flags["node_rank"]) == ("4", "first:29500", "2")
+    assert (flags["devices"], flags["max_restarts"], flags["training.seed"]) == ("8", "10", "3")
+    assert flags["output"] == f"{checkout.root.parent}/runs/job"
+
+
+@pytest.mark.parametrize("missing", ["absent.yaml data", "a_house/job.yaml absent"])
+def test_a_missing_config_or_folder_is_a_mistake_in_what_was_given(checkout: Checkout, missing: str) -> None:
+    arguments = [each.replace("_", " ") for each in missing.split()]
+    found = checkout.run(LAUNCH, "2", "first:29500", "1", *arguments)
+    assert found.returncode == 2 and "No such file or directory" in found.stderr
+    assert checkout.logged() == []
+
+
+@pytest.mark.parametrize(("status", "again"), [(0, False), (2, False), (75, True)])
+def test_slurm_starts_every_node_and_requeues_a_run_that_saved(checkout: Checkout, status: int, again: bool) -> None:
+    slurm = {"SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "x", "SLURM_JOB_ID": "7", "SLURM_GPUS_ON_NODE": "4"}
+    end = {"FAKE_FAIL": "-m unimo", "FAKE_STATUS": str(status)} if status else {}
+    data = str(checkout.root.parent / "data")
+    found = checkout.run(SLURM, "job.yaml", data, "/runs/a", **slurm, SLURM_SUBMIT_DIR=str(checkout.root), **end)
+    assert found.returncode == status, found.stderr
+    *nodes, last = [*checkout.logged(), ""]
+    if again:
+        nodes, last = nodes[:-1], nodes[-1]
+    assert last == ("scontrol requeue 7" if again else "")
+    assert [flags_of(line)["node_rank"] for line in nodes] == ["0", "1"]
+    flags = flags_of(nodes[0])
+    assert (flags["nodes"], flags["master"], flags["devices"]) == ("2", "first:29500", "4")
+    assert (flags["max_restarts"], flags["output"]) == ("20", "/runs/a")
+
+
+def test_the_kubernetes_job_mounts_what_it_names_and_knows_the_exit_statuses() -> None:
+    service, manifest = yaml.safe_load_all((SCRIPTS / "cluster" / "kubernetes.yaml").read_text())
+    spec, pod = manifest["spec"], manifest["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    name = manifest["metadata"]["name"]
+    assert service["metadata"]["name"] == pod["subdomain"] == name
+    assert service["spec"]["selector"] == {"job-name": name}
+    assert spec["completions"] == spec["parallelism"]
+    [command] = container["args"]
+    nodes, master, _, config, data, output = command.partition("launch_multi_node.sh ")[2].split()
+    assert (int(nodes), master) == (spec["completions"], f"{name}-0.{name}:29500")
+    assert (REPOSITORY / config).is_file()
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    claims = {volume["name"]: volume.get("persistentVolumeClaim") for volume in pod["volumes"]}
+    assert mounts[data]["readOnly"] and claims[mounts[data]["name"]]["claimName"] == "corpus"
+    written = mounts[str(Path(output).parent)]
+    assert not written.get("readOnly") and claims[written["name"]]["claimName"] == "runs"
+    assert {mount["name"] for mount in mounts.values()} == set(claims)
+    assert pod["restartPolicy"] == "Never"  # Kubernetes refuses a podFailurePolicy with any other
+    assert actions_of(spec["podFailurePolicy"], container["name"]) == {2: "FailJob", 75: "Ignore"}
+    assert {"name": "MAX_RESTARTS", "value": "20"} in container["env"]
+
+
+def actions_of(policy: dict[str, Any], container: str) -> dict[int, str]:
+    """Exit status -> what Kubernetes does."""
+    rules = [(rule["action"], rule["onExitCodes"]) for rule in policy["rules"] if "onExitCodes" in rule]
+    assert all(codes["containerName"] == container and codes["operator"] == "In" for _, codes in rules)
+    return {status: action for action, codes in rules for status in codes["values"]}
+
+
+@pytest.mark.slow
+@pytest.mark.multiprocess
+def test_two_nodes_train_together_in_a_folder_of_data(small_world: SmallWorld, tmp_path: Path) -> None:
+    scripts = tmp_path / "run_scripts"
+    scripts.mkdir()
+    for name in ("folders.sh", "launch_multi_node.sh"):
+        shutil.copy(SCRIPTS / name, scripts / name)
+    (scripts / "setup_env.sh").write_text("")  # the tests' own environment
+    values = job(small_world, "pretraining", tmp_path / "elsewhere")
+    values["options"]["texts"] = ["world/texts_train.jsonl"]  # below the folder of data
+    config = write_job(tmp_path / "tiny.yaml", values)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        master = f"127.0.0.1:{found.getsockname()[1]}"
+    command = [
+        "bash",
+        "run_scripts/launch_multi_node.sh",
+        "2",
+        master,
+        "1",
+        str(config),
+        str(small_world.folder),
+        "run",
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    nodes = [
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(2)
+    ]
+    for node in nodes:
+        output, _ = node.communicate(timeout=240)
+        assert node.returncode == 0, output.decode()
+    run = Run(config, tmp_path / "run")
+    assert {event["event"] for event in run.events()} == {"started", "finished"}
+    assert json.loads((run.folder / "report.json").read_text())["steps"] == 6
