@@ -153,6 +153,12 @@ def test_a_text_model_and_chosen_programs(
     assert "is there already, and is no export" in capsys.readouterr().err
 
 
+def test_a_model_of_few_positions(small_world: SmallWorld, tmp_path: Path) -> None:
+    sizes = {"image_embedding_size": 0, "max_position_embeddings": 16}
+    save_checkpoint(tmp_path / "checkpoint", small_world, {"text_pooler": 0}, **sizes)
+    assert main(["export", "--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]) == 0
+
+
 @pytest.mark.skipif(bool(missing_for_onnx()), reason="paddle2onnx is not installed")
 def test_onnx_gives_the_same(small_world: SmallWorld, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")

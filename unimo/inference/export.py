@@ -69,10 +69,11 @@ def export_checkpoint(
         notes.append(f"no ONNX: {missing} is not installed (python -m pip install paddle2onnx)")
         onnx = False
     written, differences = [], {}
+    largest = min(200, model.config.vocab_size, model.config.max_position_embeddings)
     with atomic_folder(output) as temporary:
         for name, program in programs.items():
             program.save(temporary / name)
-            differences[name] = _difference(program, temporary, name)
+            differences[name] = _difference(program, temporary, name, largest)
             if onnx and not (reason := _write_onnx(temporary, name)):
                 written.append(name)
             elif onnx:
@@ -105,8 +106,11 @@ def missing_for_onnx() -> str:
     return next((name for name in ("paddle2onnx", "onnx") if importlib.util.find_spec(name) is None), "")
 
 
-def random_arrays(ports: Sequence[Port], seed: int = 7) -> dict[str, Array]:
-    """Inputs of a program: 2 rows of 3 tokens after 4 regions, the second row's last token being padding."""
+def random_arrays(ports: Sequence[Port], largest: int, seed: int = 7) -> dict[str, Array]:
+    """Inputs of a program: 2 rows of 3 tokens after 4 regions, the second row's last token being padding.
+
+    ``largest``: above every token id and position.
+    """
     rng = np.random.default_rng(seed)
     names = {port.name for port in ports}
     num_regions, num_tokens = 4 if "region_features" in names else 0, 3 if "input_ids" in names else 0
@@ -126,7 +130,7 @@ def random_arrays(ports: Sequence[Port], seed: int = 7) -> dict[str, Array]:
             shape = (2, sides.get(port.name, num_tokens), *(size or 1 for size in port.shape[2:]))
             arrays[port.name] = np.ones(shape) if port.name == "segment_ids" else rng.random(shape)
         if port.name in ("input_ids", "position_ids"):
-            arrays[port.name] = rng.integers(3, 200, (2, num_tokens))
+            arrays[port.name] = rng.integers(3, largest, (2, num_tokens))
         arrays[port.name] = arrays[port.name].astype(port.dtype)
     if "segment_ids" in arrays and num_tokens:
         arrays["segment_ids"][1, -1] = 0
@@ -142,9 +146,9 @@ def network_outputs(program: Program, arrays: Mapping[str, Array]) -> list[Array
     return [each.numpy() for each in (outputs if isinstance(outputs, list) else [outputs])]
 
 
-def _difference(program: Program, folder: Path, name: str) -> float:
+def _difference(program: Program, folder: Path, name: str, largest: int) -> float:
     """Greatest difference of the written program from the network, relative to outputs above 1."""
-    arrays = random_arrays(program.inputs)
+    arrays = random_arrays(program.inputs, largest)
     found = ExportedProgram(folder, name, described(program)).run(arrays)
     expected = network_outputs(program, arrays)
     worst = max(
