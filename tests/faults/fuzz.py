@@ -3,7 +3,8 @@
     python tests/faults/fuzz.py [--cases 5000] [--seed 1] [--first 0] [--reader NAME]
 
 No traceback, no crash of the interpreter, no hang (30 s), no more than 2 GB of memory beyond what was there. A case is
-told by its number alone: `--first N --cases 1` repeats it. Prints what went wrong, and `N passed, N failed`.
+told by its number alone: `--first N --cases 1` repeats it. Prints which readers were skipped for want of an optional
+package, what went wrong, and `N passed, N failed`.
 """
 
 from __future__ import annotations
@@ -57,14 +58,18 @@ def run_case(number: int, seed: int, readers: Sequence[Reader], folder: Path) ->
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     if not problem and grown > MEMORY_BYTES:
         problem = f"took {grown >> 20} MB of memory"
-    return f"{reader.name}, {name}: {' '.join(problem.split())}" if problem else ""
+    return f"{reader.name}, {name}: {' '.join(problem.split())[:300]}" if problem else ""
 
 
 def child(first: int, last: int, seed: int, only: str, folder: Path) -> None:
     """Run cases, and tell the parent of each one before and after; it sees if this process dies of it."""
-    readers = [reader for reader in all_readers(folder / "sources") if not only or reader.name == only]
     report = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a reader prints is no report
+    readers, skipped = all_readers(folder / "sources")
+    for reason in skipped:
+        print(f"skipped {reason}", file=report)
+    if only and not (readers := [reader for reader in readers if reader.name == only]):
+        raise SystemExit(f"no reader {only!r}")
     used = _address_space()
     resource.setrlimit(resource.RLIMIT_AS, (used + 2 * MEMORY_BYTES, used + 2 * MEMORY_BYTES))
     print("ready", file=report)
@@ -83,6 +88,7 @@ class Cases:
     def __init__(self, first: int, last: int, seed: int, only: str) -> None:
         self.next, self.last, self.seed, self.only = first, last, seed, only
         self.problems: list[str] = []
+        self.skipped: set[str] = set()
 
     def run(self) -> None:
         """All of them."""
@@ -93,7 +99,12 @@ class Cases:
     def _run_child(self, folder: Path) -> None:
         command = [sys.executable, __file__, "--child", str(folder), "--first", str(self.next)]
         command += ["--cases", str(self.last - self.next), "--seed", str(self.seed), "--reader", self.only]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        errors = folder / "stderr"
+        # unbuffered: select sees what is in the pipe, not what has been read ahead
+        with (
+            errors.open("wb") as stderr,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, bufsize=0) as process,
+        ):
             assert process.stdout is not None
             running, ready = False, False
             while True:
@@ -102,21 +113,34 @@ class Cases:
                 line = "" if hung else process.stdout.readline().decode()
                 if not line:
                     break
+                if line.startswith("skipped"):
+                    self._skip(line.strip())
+                    continue
                 ready = True
                 running = line.startswith("start")
                 if line.startswith("done"):
                     self._note(line.removeprefix("done").strip())
             process.kill()
             if not ready:
-                raise RuntimeError("the readers could not be prepared; run with --child to see why")
+                raise SystemExit(f"the readers could not be prepared: {_last_line(errors)}")
             if running:
                 self._note("hung" if hung else f"killed the interpreter (status {process.wait()})")
+
+    def _skip(self, reason: str) -> None:
+        if reason not in self.skipped:  # a child that follows another says it again
+            self.skipped.add(reason)
+            print(reason, flush=True)
 
     def _note(self, problem: str) -> None:
         if problem:
             self.problems.append(problem)
             print(f"FAIL case {self.next}: {problem}", flush=True)
         self.next += 1
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no reason was given"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -139,5 +163,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # zero-length selects on a pipe with buffered lines would wait: read unbuffered
     sys.exit(main())

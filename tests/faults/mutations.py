@@ -78,6 +78,12 @@ def _repeat(content: bytearray, rng: random.Random) -> bytes:
     return bytes(content)
 
 
+def _nest(content: bytearray, rng: random.Random) -> bytes:
+    place = _place(content, rng)
+    content[place:place] = rng.choice((b"[", b"{", b'{"a":', b"(")) * 20_000
+    return bytes(content)
+
+
 def _swap_number(content: bytearray, rng: random.Random) -> bytes:
     return _swap(content, rng, rb"-?\d+(?:\.\d+)?", NASTY_NUMBERS + NASTY_VALUES)
 
@@ -116,6 +122,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     _insert,
     _delete,
     _repeat,
+    _nest,
     _swap_number,
     _swap_number,
     _swap_value,

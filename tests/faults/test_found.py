@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.faults.readers import Ground, Group, Reader, all_readers
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
 from unimo.data.archives import extract_archive
@@ -105,6 +106,19 @@ def test_sizes_that_the_weights_do_not_have(tmp_path: Path, values: dict[str, An
     with pytest.raises(InputError, match=r"config\.json"):
         (tmp_path / "config.json").write_text(json.dumps(values))
         read_config(tmp_path)
+
+
+def test_a_group_is_skipped_for_want_of_an_optional_package_alone(tmp_path: Path) -> None:
+    def lacking(name: str) -> dict[str, Group]:
+        def group(ground: Ground) -> list[Reader]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+        return {"a group": group}
+
+    assert all_readers(tmp_path, lacking("spacy.tokens")) == ([], ["a group: spacy.tokens is not installed"])
+    for hard in ("lmdb", "unimo.conversion.fluid"):
+        with pytest.raises(ModuleNotFoundError):
+            all_readers(tmp_path, lacking(hard))
 
 
 @pytest.mark.slow
