@@ -90,6 +90,12 @@ def test_a_log_is_read_up_to_what_is_no_event(tmp_path: Path, line: bytes) -> No
     assert [event["step"] for event in read_events(path)] == [1]
 
 
+def test_no_attention_heads(tmp_path: Path) -> None:
+    content = "task: captioning\noutput: a\ntokenizer: b\narch: {num_attention_heads: 0}\n"
+    read = lambda path: load_job([path], [])  # noqa: E731
+    assert "num_attention_heads" in refused(read, tmp_path / "job.yaml", content)
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -106,6 +112,11 @@ def test_sizes_that_the_weights_do_not_have(tmp_path: Path, values: dict[str, An
     with pytest.raises(InputError, match=r"config\.json"):
         (tmp_path / "config.json").write_text(json.dumps(values))
         read_config(tmp_path)
+
+
+def test_a_number_too_large_for_a_float(tmp_path: Path) -> None:
+    content = f"task: captioning\noutput: a\ntokenizer: b\noptimizer: {{learning_rate: {'9' * 400}}}\n"
+    assert "optimizer.learning_rate" in refused(lambda path: load_job([path], []), tmp_path / "job.yaml", content)
 
 
 def test_a_group_is_skipped_for_want_of_an_optional_package_alone(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ class UnimoConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot work."""
+        if self.num_attention_heads < 1:
+            raise ValueError(f"num_attention_heads: {self.num_attention_heads}, expected at least 1")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size: {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"

@@ -105,6 +105,8 @@ def parse_document(text: str, file: Path | None) -> Node:
     except (ValueError, OverflowError) as error:
         # the safe loader's constructors, for instance of a date such as 2020-99-99
         Place(file).fail("", f"not valid yaml: {error}")
+    except RecursionError:
+        Place(file).fail("", "not valid yaml: nested too deeply")
     finally:
         if loader is not None:
             loader.dispose()

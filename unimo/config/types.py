@@ -153,7 +153,7 @@ def _takes_text(hint: Any) -> bool:
 def _parse(node: Node, value: Any, hint: Any, key: str) -> Any:
     try:
         return _parser_of(hint, repr(hint)).parse_object({"value": value}).value
-    except ArgumentError as error:
+    except (ArgumentError, OverflowError) as error:  # a whole number too large for a float overflows
         expected = f"expected {type_text(hint)}, got {describe(value)}"
         node.place.fail(key, expected + _elements_note(hint, value, error))
 
