@@ -67,9 +67,21 @@ def read_json(path: str | Path) -> Any:
     """
     text = "".join(line for _, line in read_lines(path))
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError as error:
         raise InputError.at(path, f"not valid JSON: {error.msg}", error.lineno) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """``json.loads``, for which what is nested too deeply to be read is no valid JSON either.
+
+    Raises:
+        json.JSONDecodeError: not JSON.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise json.JSONDecodeError("nested too deeply", "", 0) from error
 
 
 def suffix_of(path: str | Path) -> str:

@@ -17,9 +17,11 @@ from tests.faults.readers import Ground, Group, Reader, all_readers
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
 from unimo.data.archives import extract_archive
+from unimo.data.formats.captions import read_captions
 from unimo.data.formats.questions import read_questions
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.errors import InputError
+from unimo.files import read_json
 from unimo.modeling.pretrained import read_config
 from unimo.regions.proposals.codebook import Codebook
 from unimo.training.runlog import read_events
@@ -112,6 +114,12 @@ def test_sizes_that_the_weights_do_not_have(tmp_path: Path, values: dict[str, An
     with pytest.raises(InputError, match=r"config\.json"):
         (tmp_path / "config.json").write_text(json.dumps(values))
         read_config(tmp_path)
+
+
+@pytest.mark.parametrize("read", [read_json, read_captions, lambda path: read_yaml([path])])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_what_is_nested_too_deeply_to_be_read(tmp_path: Path, read: Callable[[Path], Any], name: str) -> None:
+    refused(read, tmp_path / name, "[" * 20_000)
 
 
 def test_a_number_too_large_for_a_float(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from unimo.data.formats.captions import read_captions, read_images
 from unimo.data.formats.parts import split_part
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
-from unimo.files import read_lines, suffix_of
+from unimo.files import parse_json, read_lines, suffix_of
 
 HASHED_BYTES = 64 << 20  # of each input file go into its fingerprint, with the length
 
@@ -57,7 +57,7 @@ def iterate_texts(paths: Sequence[str]) -> Iterator[str]:
 
 def _json_text(path: str, number: int, line: str) -> str:
     try:
-        text = json.loads(line)["text"]
+        text = parse_json(line)["text"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError.at(path, "expected a JSON object with a field 'text'", number) from error
     if not isinstance(text, str):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unimo.errors import InputError
-from unimo.files import suffix_of
+from unimo.files import parse_json, suffix_of
 
 KINDS = (".txt", ".jsonl", ".tsv", ".csv", ".json")
 TEXT_FIELDS = ("text", "captions")
@@ -92,7 +92,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _coco_captions(path: Path) -> Iterator[str]:
     try:
-        annotations: Any = json.loads("".join(line for _, line in _lines(path)))
+        annotations: Any = parse_json("".join(line for _, line in _lines(path)))
         captions = [annotation["caption"] for annotation in annotations["annotations"]]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise InputError.at(path, f"not COCO's caption annotations ({type(error).__name__})") from error
@@ -103,7 +103,7 @@ def _coco_captions(path: Path) -> Iterator[str]:
 
 def _record_texts(path: Path, number: int, line: str) -> Iterator[str]:
     try:
-        record: Any = json.loads(line)
+        record: Any = parse_json(line)
     except json.JSONDecodeError as error:
         raise InputError.at(path, f"not valid JSON: {error.msg}", number) from error
     if not isinstance(record, dict) or not any(field in record for field in TEXT_FIELDS):

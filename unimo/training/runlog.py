@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unimo.files import atomic_write
+from unimo.files import atomic_write, parse_json
 
 
 class RunLog:
@@ -40,7 +40,7 @@ def read_events(path: str | Path) -> list[dict[str, Any]]:
     events = []
     for line in Path(path).read_bytes().splitlines():
         try:
-            event = json.loads(line)
+            event = parse_json(line)
         except ValueError:  # neither JSON nor UTF-8
             break
         if not (isinstance(event, dict) and isinstance(event.get("step"), int) and "split" in event):

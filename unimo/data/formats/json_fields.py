@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unimo.errors import InputError
-from unimo.files import read_lines
+from unimo.files import parse_json, read_lines
 
 Record = TypeVar("Record")
 
@@ -23,7 +23,7 @@ def read_jsonl(path: str | Path, make: Callable[[str, dict[str, Any]], Record]) 
     records = []
     for number, line in read_lines(path):
         try:
-            fields = json.loads(line)
+            fields = parse_json(line)
         except json.JSONDecodeError as error:
             raise InputError.at(path, f"not valid JSON: {error.msg}", number) from error
         if not isinstance(fields, dict):

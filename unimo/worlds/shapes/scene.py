@@ -9,7 +9,7 @@ from itertools import permutations
 from pathlib import Path
 
 from unimo.errors import InputError
-from unimo.files import read_lines
+from unimo.files import parse_json, read_lines
 
 SHAPES = ("circle", "square", "triangle", "star", "cross", "heart")
 COLORS = ("red", "green", "blue", "yellow", "purple", "orange", "pink", "brown")
@@ -122,7 +122,7 @@ def read_scenes(path: str | Path) -> dict[str, Scene]:
 def _parse_lines(path: Path) -> Iterator[tuple[Scene, int]]:
     for number, line in read_lines(path):
         try:
-            value = json.loads(line)
+            value = parse_json(line)
             objects = tuple(_parse_object(item) for item in value["objects"])
             sides = int(value["width"]), int(value["height"])
             yield Scene(str(value["image_id"]), str(value["split"]), *sides, objects), number
