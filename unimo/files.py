@@ -129,8 +129,12 @@ def _is_filelist(path: Path) -> bool:
 
 
 def _listed_file(path: Path, name: str) -> Path | None:
-    # os.path.isfile, since Path.is_file raises where a name is too long to be one
-    return next((each for each in (path.parent / name, Path(name)) if os.path.isfile(each)), None)
+    return next((each for each in (path.parent / name, Path(name)) if is_file(each)), None)
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; ``Path.is_file`` raises where a name, read from another file, is too long."""
+    return os.path.isfile(path)
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -142,7 +146,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         InputError: the file is missing, empty or not UTF-8; the message names file and line.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError.at(path, "no such file")
     number = 0
     with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as stream:

@@ -24,6 +24,7 @@ from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.modeling.pretrained import read_config
 from unimo.regions.proposals.codebook import Codebook
+from unimo.training.manifest import check_whole
 from unimo.training.runlog import read_events
 
 BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
@@ -96,6 +97,14 @@ def test_no_attention_heads(tmp_path: Path) -> None:
     content = "task: captioning\noutput: a\ntokenizer: b\narch: {num_attention_heads: 0}\n"
     read = lambda path: load_job([path], [])  # noqa: E731
     assert "num_attention_heads" in refused(read, tmp_path / "job.yaml", content)
+
+
+def test_a_list_of_files_with_a_name_that_is_too_long(tmp_path: Path) -> None:
+    content = json.dumps({"format_version": 1, "files": {"a" * 5000: {}}})
+    path = tmp_path / "manifest.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match="missing from the folder"):
+        check_whole(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unimo.errors import InputError
-from unimo.files import read_json, write_json
+from unimo.files import is_file, read_json, write_json
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_VERSION = 1
@@ -52,8 +52,8 @@ def sync_folder(folder: Path) -> None:
 
 def _check_file(folder: Path, name: str, expected: Any) -> None:
     path = folder / name
-    if not path.is_file():
-        raise InputError.at(path, "missing from the checkpoint")
+    if not is_file(path):
+        raise InputError.at(path, "missing from the folder")
     if not isinstance(expected, dict) or path.stat().st_size != expected.get("bytes"):
         raise InputError.at(path, f"{path.stat().st_size} bytes long, not as it was written")
     if _sha256(path) != expected.get("sha256"):
