@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.readers import Ground, Group, Reader, all_readers
+from tests.faults.sources import write_export
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
 from unimo.data.archives import extract_archive
@@ -22,6 +23,7 @@ from unimo.data.formats.questions import read_questions
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.errors import InputError
 from unimo.files import read_json
+from unimo.inference.exported import ExportedModel
 from unimo.modeling.pretrained import read_config
 from unimo.regions.proposals.codebook import Codebook
 from unimo.training.manifest import check_whole
@@ -134,6 +136,15 @@ def test_what_is_nested_too_deeply_to_be_read(tmp_path: Path, read: Callable[[Pa
 def test_a_number_too_large_for_a_float(tmp_path: Path) -> None:
     content = f"task: captioning\noutput: a\ntokenizer: b\noptimizer: {{learning_rate: {'9' * 400}}}\n"
     assert "optimizer.learning_rate" in refused(lambda path: load_job([path], []), tmp_path / "job.yaml", content)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".pdiparams"])
+def test_a_program_that_is_damaged_is_not_run(small_world: SmallWorld, tmp_path: Path, suffix: str) -> None:
+    folder = write_export(tmp_path, small_world)
+    assert ExportedModel(folder).encode_texts(["left"]).shape == (1, 8)
+    content = (folder / f"text{suffix}").read_bytes()
+    read = lambda path: ExportedModel(folder).encode_texts(["left"])  # noqa: E731
+    assert "SHA-256" in refused(read, folder / f"text{suffix}", content[:-1] + bytes([content[-1] ^ 1]))
 
 
 def test_a_group_is_skipped_for_want_of_an_optional_package_alone(tmp_path: Path) -> None:

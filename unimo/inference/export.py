@@ -20,6 +20,7 @@ from unimo.inference.programs import Port, Program, build_programs
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import fingerprint
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
+from unimo.training.manifest import seal
 
 Array = np.ndarray
 TOKENIZER_NAME = "tokenizer.json"
@@ -83,6 +84,7 @@ def export_checkpoint(
         about = {"max_text_length": 512, "max_regions": 101, **(limits or {})}
         manifest = {**_identity(model, checkpoint), **about, "programs": ports, "onnx": written}
         write_json(temporary / MANIFEST_NAME, manifest | {"differences": differences})
+        seal(temporary)
     return ExportReport(differences, written, notes)
 
 

@@ -23,9 +23,11 @@ from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
 from unimo.tokenization import UnimoTokenizer
+from unimo.training.manifest import check_files
 
 Array = np.ndarray
 MANIFEST_NAME = "export.json"
+PROGRAM_SUFFIXES = (".json", ".pdiparams")
 FORMAT_VERSION = 1
 
 
@@ -36,7 +38,7 @@ class ExportedProgram:
         """``ports``: the manifest's inputs and outputs."""
         from paddle import inference
 
-        files = [folder / f"{name}{suffix}" for suffix in (".json", ".pdiparams")]
+        files = [folder / f"{name}{suffix}" for suffix in PROGRAM_SUFFIXES]
         for file in files:
             if not file.is_file():
                 raise InputError.at(file, "no such file")
@@ -91,12 +93,14 @@ class ExportedModel:
         """One of the folder's programs.
 
         Raises:
-            InputError: it was not exported.
+            InputError: it was not exported, or its files are not as they were written.
         """
         known = self.manifest["programs"]
         if name not in known:
             raise InputError.at(self.folder, f"has no program {name!r}; there are {', '.join(known)}")
         if name not in self._programs:
+            # Paddle reads on in a damaged program, and may take the interpreter with it
+            check_files(self.folder, [f"{name}{suffix}" for suffix in PROGRAM_SUFFIXES])
             self._programs[name] = ExportedProgram(self.folder, name, known[name], self.num_threads)
         return self._programs[name]
 
@@ -213,4 +217,5 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError.at(path, f"not an export of format_version {FORMAT_VERSION}")
     if missing := {"programs", "max_text_length", "max_regions"} - set(values):
         raise InputError.at(path, f"no key {', '.join(sorted(missing))}")
+    check_files(folder, [MANIFEST_NAME])
     return values

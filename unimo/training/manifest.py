@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,24 @@ def check_whole(folder: Path) -> None:
     Raises:
         InputError: a file is missing, cut off or changed, or there is no list; names it.
     """
+    for name, expected in _listed(folder).items():
+        _check_file(folder, name, expected)
+
+
+def check_files(folder: Path, names: Iterable[str]) -> None:
+    """The same for some files of a sealed folder.
+
+    Raises:
+        InputError: one of them is missing, cut off, changed or not in the list, or there is no list; names it.
+    """
+    listed = _listed(folder)
+    for name in names:
+        if name not in listed:
+            raise InputError.at(folder / MANIFEST_NAME, f"does not list {name}")
+        _check_file(folder, name, listed[name])
+
+
+def _listed(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST_NAME
     listed = read_json(path)
     if not isinstance(listed, dict) or listed.get("format_version") != FORMAT_VERSION:
@@ -37,8 +56,7 @@ def check_whole(folder: Path) -> None:
     files = listed.get("files")
     if not isinstance(files, dict) or not files:
         raise InputError.at(path, "lists no files")
-    for name, expected in files.items():
-        _check_file(folder, name, expected)
+    return files
 
 
 def sync_folder(folder: Path) -> None:
