@@ -7,12 +7,16 @@ import gzip
 import json
 import os
 import shutil
+import tokenize
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from unimo.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextlib.contextmanager
@@ -82,6 +86,25 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", "", 0) from error
+
+
+def map_array(path: str | Path) -> np.ndarray:
+    """The array of a `.npy` file, mapped into memory and not read.
+
+    Raises:
+        InputError: no such file, one that is damaged or cut off, or one of Python objects.
+    """
+    import numpy
+
+    if not is_file(path):
+        raise InputError.at(path, "no such file")
+    try:
+        array = numpy.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError, SyntaxError, tokenize.TokenError) as error:
+        raise InputError.at(path, f"not a readable .npy file ({' '.join(str(error).split())[:200]})") from error
+    if not isinstance(array, numpy.ndarray):
+        raise InputError.at(path, "not a .npy file but an archive of several")
+    return array
 
 
 def suffix_of(path: str | Path) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.readers import Ground, Group, Reader, all_readers
-from tests.faults.sources import write_export
+from tests.faults.sources import write_export, write_index
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
 from unimo.data.archives import extract_archive
@@ -24,6 +25,7 @@ from unimo.data.formats.tables import TextColumns, read_labelled_texts
 from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.inference.exported import ExportedModel
+from unimo.inference.index import VectorIndex
 from unimo.modeling.pretrained import read_config
 from unimo.regions.proposals.codebook import Codebook
 from unimo.training.manifest import check_whole
@@ -107,6 +109,17 @@ def test_a_list_of_files_with_a_name_that_is_too_long(tmp_path: Path) -> None:
     path.write_text(content)
     with pytest.raises(InputError, match="missing from the folder"):
         check_whole(tmp_path)
+
+
+def test_an_index_with_numbers_that_are_none_or_a_damaged_header(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "vectors.index")
+    path = folder / "texts-000001.npy"
+    whole = path.read_bytes()
+    search = lambda _: VectorIndex(folder).search("texts", np.ones((1, 4)), 20)  # noqa: E731
+    with pytest.raises(InputError, match="texts: a vector holds what is no finite number"):
+        path.write_bytes(whole[:-4] + np.float32("nan").tobytes())
+        search(path)
+    assert "not a readable .npy file" in refused(search, path, whole.replace(b"}", b"(", 1))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from unimo.errors import InputError
-from unimo.files import atomic_write, read_json, read_lines, write_json
+from unimo.files import atomic_write, is_file, map_array, parse_json, read_json, read_lines, write_json
 
 Array = np.ndarray
 Side = Literal["images", "texts"]
@@ -133,9 +133,15 @@ class VectorIndex:
         """The k nearest vectors of a side by cosine, exactly: rows and cosines [Q, min(k, N)], best first.
 
         Of equal ones the earlier row comes first. Memory beyond the result is bounded whatever N is.
+
+        Raises:
+            InputError: a file is missing or damaged.
         """
         queries = unit(queries)
-        return nearest(queries, self._blocks(side, len(queries)), k)
+        try:
+            return nearest(queries, self._blocks(side, len(queries)), k)
+        except FloatingPointError as error:
+            raise InputError.at(self.folder, f"{side}: {error}") from error
 
     def _blocks(self, side: Side, num_queries: int) -> Iterator[Array]:
         rows = max(1, min(BLOCK_ROWS, SCORE_BYTES // (4 * max(1, num_queries))))
@@ -147,12 +153,9 @@ class VectorIndex:
     def _open(self, segment: Mapping[str, Any]) -> Array:
         path = self.folder / f"{segment['name']}.npy"
         # a truncated file must not be mapped: reading beyond its end kills the process
-        if not path.is_file() or path.stat().st_size != segment["bytes"]:
+        if not is_file(path) or path.stat().st_size != segment["bytes"]:
             raise InputError.at(path, f"missing, or not the {segment['bytes']} bytes that were written")
-        try:
-            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise InputError.at(path, f"not a readable .npy file ({error})") from error
+        vectors = map_array(path)
         if vectors.shape != (segment["rows"], self.size) or vectors.dtype != np.float32:
             raise InputError.at(path, f"expected {segment['rows']} vectors of {self.size} numbers")
         return np.asarray(vectors) if not len(vectors) else vectors
@@ -174,12 +177,18 @@ def unit(vectors: Array) -> Array:
 
 
 def nearest(queries: Array, blocks: Iterator[Array], k: int) -> tuple[Array, Array]:
-    """The k rows of all blocks with the largest products: rows and products [Q, min(k, N)], best first."""
+    """The k rows of all blocks with the largest products: rows and products [Q, min(k, N)], best first.
+
+    Raises:
+        FloatingPointError: a product that is no number: it could not be ordered.
+    """
     rows = np.zeros((len(queries), 0), np.int64)
     scores = np.zeros((len(queries), 0), np.float32)
     start = 0
     for block in blocks:
         found = queries @ block.T
+        if not np.isfinite(found).all():
+            raise FloatingPointError("a vector holds what is no finite number")
         numbers = np.broadcast_to(np.arange(start, start + len(block)), found.shape)
         if len(block) > k:
             chosen = _largest(found, k)
@@ -230,7 +239,7 @@ def _read_entries(folder: Path, segment: Mapping[str, Any]) -> list[Entry]:
     path, entries = folder / f"{segment['name']}.jsonl", []
     for number, line in read_lines(path):
         try:
-            entries.append(Entry(**json.loads(line)))
+            entries.append(Entry(**parse_json(line)))
         except (TypeError, ValueError) as error:
             raise InputError.at(path, f"not an entry ({error})", number) from error
     if len(entries) != segment["rows"]:
