@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,9 @@ import pytest
 
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.readers import Ground, Group, Reader, all_readers
-from tests.faults.sources import write_export, write_index
+from tests.faults.sources import corpus_config, write_corpus, write_export, write_index
+from unimo.augment.corpus import AugmentedCorpus
+from unimo.augment.job import augment
 from unimo.cli.jobs import load_job
 from unimo.config.overrides import read_yaml
 from unimo.data.archives import extract_archive
@@ -28,6 +31,7 @@ from unimo.inference.exported import ExportedModel
 from unimo.inference.index import VectorIndex
 from unimo.modeling.pretrained import read_config
 from unimo.regions.proposals.codebook import Codebook
+from unimo.tasks.augmented import AugmentedSource
 from unimo.training.manifest import check_whole
 from unimo.training.runlog import read_events
 
@@ -149,6 +153,64 @@ def test_what_is_nested_too_deeply_to_be_read(tmp_path: Path, read: Callable[[Pa
 def test_a_number_too_large_for_a_float(tmp_path: Path) -> None:
     content = f"task: captioning\noutput: a\ntokenizer: b\noptimizer: {{learning_rate: {'9' * 400}}}\n"
     assert "optimizer.learning_rate" in refused(lambda path: load_job([path], []), tmp_path / "job.yaml", content)
+
+
+@pytest.fixture(scope="module")
+def corpus(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus") / "corpus", small_world)
+
+
+def read_corpus(folder: Path) -> None:
+    opened = AugmentedCorpus(folder)
+    for number in range(len(opened)):
+        each = opened[number]
+        assert all(isinstance(text, str) for kind in each.negatives.values() for text in kind)
+        assert all(isinstance(text, str) for text in [*each.positives, *each.retrieved_images, *each.retrieved_texts])
+
+
+def flipped(content: bytes) -> bytes:
+    return content.replace(b'"items"', b'"itemz"', 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "reason"),
+    [
+        ("shard-00001.jsonl", lambda content: content[:-100], "not record"),
+        ("shard-00001.jsonl", flipped, "not record 5 of an augmented corpus"),
+        ("shard-00000.jsonl", lambda content: content.replace(b'"sentences":[', b'"sentences":[99999,'), "not record"),
+        ("shard-00000.jsonl", lambda content: content.replace(b'"captions":["', b'"captions":["x'), "not record"),
+        ("records.npy", lambda content: content[:-8], "not a readable .npy file"),
+        ("records.npy", lambda content: content[:90], "not a readable .npy file"),
+        ("records.npy", lambda content: content.replace(b"<i8", b"<f8"), "expected rows"),
+        ("records.npy", lambda content: content[:128] + b"\xff" * 8 + content[136:], "record 0 is in shard -1"),
+        ("texts.npy", lambda content: b"\x80\x04N.", "not a readable .npy file"),
+        ("texts.txt", lambda content: b"\xb0" + content[1:], "text 0 is not UTF-8"),
+        ("index.json", lambda content: b"[]", "format_version None"),
+        ("index.json", lambda content: content.replace(b'"file"', b'"filo"'), "a file name each"),
+    ],
+)
+def test_a_damaged_corpus_names_its_file(
+    corpus: Path, tmp_path: Path, name: str, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    shutil.copytree(corpus, tmp_path / "corpus")
+    path = tmp_path / "corpus" / name
+    changed = damage(path.read_bytes())
+    assert changed != path.read_bytes()
+    assert reason in refused(lambda _: read_corpus(path.parent), path, changed)
+
+
+def test_a_caption_that_the_corpus_never_saw(corpus: Path) -> None:
+    pairs = AugmentedSource(str(corpus), [])
+    first = pairs.corpus[0]
+    assert pairs.nodes(first.image_id, first.caption)
+    with pytest.raises(InputError, match="made from other pairs"):
+        pairs.candidates(first.image_id, "a caption of yesterday")
+
+
+def test_a_job_file_that_is_none(corpus: Path, small_world: SmallWorld, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "corpus")
+    again = lambda path: augment(corpus_config(small_world, path.parent), quiet=True)  # noqa: E731
+    assert "not a corpus job" in refused(again, tmp_path / "corpus" / "job.json", "[]")
 
 
 @pytest.mark.parametrize("suffix", [".json", ".pdiparams"])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ import numpy as np
 
 from unimo.augment.rewriting import REWRITE_KINDS, Rewrite
 from unimo.augment.shards import decode_rewrite
-from unimo.augment.tables import TextTable
+from unimo.augment.tables import TextTable, map_numbers
+from unimo.data.formats.json_fields import expecting
 from unimo.errors import InputError
-from unimo.files import read_json
+from unimo.files import is_file, parse_json, read_json
 
 FORMAT_VERSION = 1
 NEGATIVE_KINDS = (*REWRITE_KINDS, "sentence")
@@ -88,11 +88,9 @@ class AugmentedCorpus(Sequence[Candidates]):
         if not (self.path / "index.json").is_file():
             state = "the corpus is not finished" if (self.path / "job.json").is_file() else "no augmented corpus"
             raise InputError.at(self.path, f"{state} (index.json is missing); run `python -m unimo augment`")
-        self.about = read_json(self.path / "index.json")
-        if self.about["format_version"] != FORMAT_VERSION:
-            raise InputError.at(self.path, f"format_version {self.about['format_version']}, expected {FORMAT_VERSION}")
+        self.about = read_index(self.path)
         # [records + 1, 3]: shard, offset in it, number of the first caption
-        self.places: np.ndarray = np.load(self.path / "records.npy", mmap_mode="r")
+        self.places: np.ndarray = map_numbers(self.path / "records.npy", 3)
         self.texts_of_pairs = TextTable(self.path / "captions")
         self._read_line = functools.lru_cache(maxsize=64)(self._line)
 
@@ -146,8 +144,13 @@ class AugmentedCorpus(Sequence[Candidates]):
 
     def _candidates(self, record: int, caption: int) -> Candidates:
         line = self._read_line(record)
+        if not 0 <= caption < len(line["items"]):
+            raise InputError.at(self.path / "records.npy", f"record {record} has no caption {caption}: damaged")
         item, text = line["items"][caption], line["captions"][caption]
-        rewrites = [decode_rewrite(values, item["seed"]) for values in item["rewrites"]]
+        with expecting(f"record {record} of an augmented corpus", self._shard(record)):
+            rewrites = [decode_rewrite(values, item["seed"]) for values in item["rewrites"]]
+            for each in rewrites:  # a rewrite is applied when it is asked for, which is too late to tell its file
+                each.apply(text)
         negatives: dict[str, Sequence[str]] = {
             kind: _Rewritten(text, [each for each in rewrites if each.kind == kind]) for kind in REWRITE_KINDS
         }
@@ -164,11 +167,72 @@ class AugmentedCorpus(Sequence[Candidates]):
             rewrites=rewrites,
         )
 
+    def _shard(self, record: int) -> Path:
+        shard, shards = int(self.places[record, 0]), self.about["shards"]
+        if not 0 <= shard < len(shards):
+            raise InputError.at(self.path / "records.npy", f"record {record} is in shard {shard}: damaged")
+        return self.path / shards[shard]["file"]
+
     def _line(self, record: int) -> dict[str, Any]:
-        shard, offset = int(self.places[record, 0]), int(self.places[record, 1])
-        with open(self.path / self.about["shards"][shard]["file"], "rb") as stream:
-            stream.seek(offset)
-            return json.loads(stream.readline())
+        path = self._shard(record)
+        if not is_file(path):
+            raise InputError.at(path, "no such file")
+        with expecting(f"record {record} of an augmented corpus", path), open(path, "rb") as stream:
+            stream.seek(int(self.places[record, 1]))
+            line: dict[str, Any] = parse_json(stream.readline().decode("utf-8"))
+            self._check(line)
+        return line
+
+    def _check(self, line: Mapping[str, Any]) -> None:
+        """See that what a line names is there: a text or image is read when it is asked for.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: it does not, or it is no line of a corpus.
+        """
+        texts = [line["record_id"], line["image_id"], *line["captions"]]
+        if len(line["items"]) != len(line["captions"]):
+            raise ValueError("another number of items than captions")
+        _check_numbers(line["images"], lambda: self._images)
+        for item in line["items"]:
+            _check_numbers(item["sentences"], lambda: self.texts_of_pairs)
+            _check_numbers(item["texts"], lambda: self._texts)
+            texts += [text for _, text in item["positives"]]
+            if not all(type(start) is type(end) is int for _, start, end in item["nodes"]):
+                raise TypeError("a node without its place")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a text that is none")
 
     def __reduce__(self) -> tuple[type[AugmentedCorpus], tuple[Path]]:
         return AugmentedCorpus, (self.path,)
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """A finished corpus's index.json.
+
+    Raises:
+        InputError: another format, or damaged.
+    """
+    path = folder / "index.json"
+    about = read_json(path)
+    version = about.get("format_version") if isinstance(about, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError.at(path, f"format_version {version}, expected {FORMAT_VERSION}")
+    shards = about.get("shards")
+    if not isinstance(shards, list) or not all(map(_is_shard, shards)):
+        raise InputError.at(path, "expected shards: a list of objects with a file name each")
+    if not isinstance(about.get("statistics"), dict):
+        raise InputError.at(path, "expected statistics: an object")
+    return about
+
+
+def _is_shard(shard: Any) -> bool:
+    name = shard.get("file") if isinstance(shard, dict) else None
+    return isinstance(name, str) and Path(name).name == name
+
+
+def _check_numbers(numbers: Any, table: Callable[[], TextTable]) -> None:
+    """See that all are numbers of texts in a table, which is opened only where there are any."""
+    if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
+        raise TypeError("expected numbers of texts")
+    if numbers and not 0 <= min(numbers) <= max(numbers) < len(table()):
+        raise ValueError(f"text {max(numbers)} of {len(table())}")

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from unimo.augment.corpus import read_index
 from unimo.augment.executors import ShardFunction, run_shards
 from unimo.augment.inputs import fingerprint_file, free_images, input_files, iterate_texts, read_pairs
 from unimo.augment.options import AugmentConfig
@@ -70,7 +71,7 @@ def augment(
     identity = _identity(config)
     _claim(folder, config, identity, overwrite)
     if (folder / "index.json").is_file():
-        index = read_json(folder / "index.json")
+        index = read_index(folder)
         return JobResult(len(index["shards"]), 0, index["statistics"])
     num_shards = _prepare(folder, config)
     _run("count", count_shard, folder, _missing(folder, "counts", num_shards), num_workers, scheduler, quiet)
@@ -99,6 +100,8 @@ def _claim(folder: Path, config: AugmentConfig, identity: dict[str, Any], overwr
     known = folder / "job.json"
     if known.is_file():
         other = read_json(known)
+        if not isinstance(other, dict) or not isinstance(other.get("fingerprint"), str):
+            raise InputError.at(known, "not a corpus job")
         if other["fingerprint"] == identity["fingerprint"]:
             return
         if not overwrite:

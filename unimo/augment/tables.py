@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from unimo.errors import InputError
-from unimo.files import atomic_write
+from unimo.files import atomic_write, map_array
 
 
 class TextTable(Sequence[str]):
@@ -25,7 +25,7 @@ class TextTable(Sequence[str]):
         texts = self.path.with_suffix(".txt")
         if not texts.is_file() or not self.path.with_suffix(".npy").is_file():
             raise InputError.at(texts, "no such table")
-        self.offsets = np.load(self.path.with_suffix(".npy"), mmap_mode="r")
+        self.offsets = map_numbers(self.path.with_suffix(".npy"))
         if int(self.offsets[-1]) != texts.stat().st_size:
             raise InputError.at(texts, f"{texts.stat().st_size} bytes, expected {int(self.offsets[-1])}: damaged")
         self._stream = open(texts, "rb")  # noqa: SIM115 - open as long as the table
@@ -38,7 +38,10 @@ class TextTable(Sequence[str]):
         assert not isinstance(number, slice)
         if not 0 <= number < len(self):
             raise IndexError(number)
-        return bytes(self._map[int(self.offsets[number]) : int(self.offsets[number + 1])]).decode("utf-8")
+        try:
+            return bytes(self._map[int(self.offsets[number]) : int(self.offsets[number + 1])]).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError.at(self.path.with_suffix(".txt"), f"text {number} is not UTF-8: damaged") from error
 
     def __reduce__(self) -> tuple[type[TextTable], tuple[Path]]:
         return TextTable, (self.path,)
@@ -46,6 +49,20 @@ class TextTable(Sequence[str]):
     def __del__(self) -> None:
         if hasattr(self, "_stream"):
             self._stream.close()
+
+
+def map_numbers(path: Path, *columns: int) -> np.ndarray:
+    """[N, *columns] whole numbers of a `.npy` file, mapped; at least one row.
+
+    Raises:
+        InputError: no such file, or it holds anything else.
+    """
+    numbers = map_array(path)
+    if numbers.dtype != np.int64 or numbers.shape[1:] != columns:
+        raise InputError.at(path, f"expected rows of {columns or 'single'} whole numbers: damaged")
+    if not len(numbers):
+        raise InputError.at(path, "holds no rows: damaged")
+    return numbers
 
 
 def write_table(path: str | Path, texts: Iterable[str]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,30 @@ class AugmentedSource:
             raise InputError(f"{path}: made from other pairs: {len(absent)} images are not in it, {absent[0]!r} first")
 
     def candidates(self, image_id: str, caption: str) -> RewrittenCaption:
-        """Rewritten captions, retrieved images and texts."""
-        found = self.corpus[image_id, caption]
+        """Rewritten captions, retrieved images and texts.
+
+        Raises:
+            InputError: the corpus has no such caption, or is damaged.
+        """
+        with self._known(image_id, caption):
+            found = self.corpus[image_id, caption]
         rewrites = {kind: found.negatives[kind] for kind in REWRITE_KINDS}
         similar = found.negatives["sentence"]
         return RewrittenCaption(found.positives, rewrites, similar, found.retrieved_images, found.retrieved_texts)
 
     def nodes(self, image_id: str, caption: str) -> list[CaptionNode]:
-        """The caption's scene graph, in the order of the text."""
-        return [CaptionNode(*node) for node in self.corpus.nodes(image_id, caption)]
+        """The caption's scene graph, in the order of the text.
+
+        Raises:
+            InputError: the corpus has no such caption, or is damaged.
+        """
+        with self._known(image_id, caption):
+            return [CaptionNode(*node) for node in self.corpus.nodes(image_id, caption)]
+
+    @contextlib.contextmanager
+    def _known(self, image_id: str, caption: str) -> Iterator[None]:
+        try:
+            yield
+        except KeyError as error:
+            told = f"made from other pairs: image {image_id!r} has no caption {caption!r} in it"
+            raise InputError.at(self.corpus.path, told) from error

@@ -114,7 +114,7 @@ class CaptionCandidates(Protocol):
 
 
 class CandidateSource(Protocol):
-    """What the corpus job found, by image and caption; KeyError where it never saw the caption."""
+    """What the corpus job found, by image and caption; InputError where it never saw the caption."""
 
     def candidates(self, image_id: str, caption: str) -> CaptionCandidates:
         """Rewritten captions, retrieved images and texts."""
