@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -15,12 +16,16 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY, SmallWorld
+from tests.conversion.roberta_folder import roberta_arrays, write_roberta
 from tests.faults.readers import Ground, Group, Reader, all_readers
 from tests.faults.sources import corpus_config, write_corpus, write_export, write_index
 from unimo.augment.corpus import AugmentedCorpus
 from unimo.augment.job import augment
 from unimo.cli.jobs import load_job
+from unimo.config.architecture import UnimoConfig
 from unimo.config.overrides import read_yaml
+from unimo.conversion.pdparams import from_pdparams
+from unimo.conversion.roberta import from_roberta
 from unimo.data.archives import extract_archive
 from unimo.data.formats.captions import read_captions
 from unimo.data.formats.questions import read_questions
@@ -107,12 +112,27 @@ def test_no_attention_heads(tmp_path: Path) -> None:
     assert "num_attention_heads" in refused(read, tmp_path / "job.yaml", content)
 
 
+@pytest.mark.parametrize("changes", [{"hidden_size": 10**9}, {"num_hidden_layers": 10**9}, {"vocab_size": 10**11}])
+def test_a_roberta_larger_than_its_weights(tmp_path: Path, changes: dict[str, int]) -> None:
+    folder = write_roberta(tmp_path / "roberta", roberta_arrays(), **changes)
+    with pytest.raises(InputError, match=r"model\.safetensors: not a readable safetensors file of the about"):
+        from_roberta(folder)
+
+
 def test_a_list_of_files_with_a_name_that_is_too_long(tmp_path: Path) -> None:
     content = json.dumps({"format_version": 1, "files": {"a" * 5000: {}}})
     path = tmp_path / "manifest.json"
     path.write_text(content)
     with pytest.raises(InputError, match="missing from the folder"):
         check_whole(tmp_path)
+
+
+def test_weights_without_words(tmp_path: Path) -> None:
+    content = pickle.dumps({"region_embeddings.features.weight": np.ones((4, 8), np.float32)})
+    read = lambda path: from_pdparams(path, UnimoConfig(vocab_size=0, image_embedding_size=0))  # noqa: E731
+    assert "no embeddings of words" in refused(read, tmp_path / "a.pdparams", content)
+    content = pickle.dumps({"text_embeddings.words.weight": np.ones((0, 8), np.float32)})
+    assert "expected rows" in refused(read, tmp_path / "a.pdparams", content)
 
 
 def test_an_index_with_numbers_that_are_none_or_a_damaged_header(tmp_path: Path) -> None:
@@ -130,6 +150,8 @@ def test_an_index_with_numbers_that_are_none_or_a_damaged_header(tmp_path: Path)
     "values",
     [
         {"vocab_size": 4294967295},
+        {"vocab_size": 0},
+        {"vocab_size": 20, "max_position_embeddings": 0},
         {"hidden_size": 10**9},
         {"num_attention_heads": 0},
         {"hidden_size": -768},

@@ -34,8 +34,14 @@ class Converted:
     """Updates that the optimizer state comes from."""
 
 
-def fresh_model(config: UnimoConfig, heads: Mapping[str, int], seed: int) -> UnimoModel:
-    """A model in evaluation mode, whose initial values depend on the seed alone."""
+def fresh_model(config: UnimoConfig, heads: Mapping[str, int], seed: int, source: str | Path) -> UnimoModel:
+    """A model in evaluation mode, whose initial values depend on the seed alone.
+
+    Raises:
+        InputError: neither the config nor the weights of ``source`` tell the size of the vocabulary.
+    """
+    if not config.vocab_size:
+        raise InputError.at(source, "no embeddings of words, which would tell the size of the vocabulary")
     paddle.seed(seed)
     model = UnimoModel(config, heads)
     model.eval()

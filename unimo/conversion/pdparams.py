@@ -53,7 +53,7 @@ def from_pdparams(
     given = read_paddle_arrays(path)
     arrays = {name: _floats(value, name, path) for name, value in given.items() if not is_named(name, allow_unused)}
     heads = {name: size for name, size in heads_of(arrays).items() if name in HEADS}
-    model = fresh_model(_fit(config, arrays), heads, seed)
+    model = fresh_model(_fit(config, arrays, path), heads, seed, path)
     wanted = model.state_dict()
     strangers, absent = set(arrays) - set(wanted), set(wanted) - set(arrays)
     check_all_named(strangers, (), path, "parameters without a place in the model", "--allow-unused")
@@ -71,8 +71,12 @@ def _floats(value: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     return value.astype(np.float32)
 
 
-def _fit(config: UnimoConfig, arrays: Mapping[str, np.ndarray]) -> UnimoConfig:
-    """The config with the sizes that it leaves open."""
+def _fit(config: UnimoConfig, arrays: Mapping[str, np.ndarray], path: str | Path) -> UnimoConfig:
+    """The config with the sizes that it leaves open.
+
+    Raises:
+        InputError: an array that tells a size has no rows.
+    """
     changes: dict[str, Any] = {}
     places = {
         "vocab_size": "text_embeddings.words.weight",
@@ -82,5 +86,7 @@ def _fit(config: UnimoConfig, arrays: Mapping[str, np.ndarray]) -> UnimoConfig:
     }
     for key, name in places.items():
         if not getattr(config, key) and name in arrays:
-            changes[key] = arrays[name].shape[0]
+            if not arrays[name].shape or not len(arrays[name]):
+                raise InputError.at(path, f"{name}: shape {arrays[name].shape}, expected rows")
+            changes[key] = len(arrays[name])
     return replace(config, **changes)

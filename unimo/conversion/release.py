@@ -89,7 +89,7 @@ def from_fluid(
     arrays = {name: checkpoint.parameters[name] for name in sorted(chosen)}
     config, text_only = _fit(config, arrays, task)
     notes += text_only
-    model = fresh_model(config, _heads_of(arrays, task, source), seed)
+    model = fresh_model(config, _heads_of(arrays, task, source), seed, source)
     fresh = _check_fit(model, arrays, source, allow_missing)
     ours, _ = from_release(arrays, str(source))
     load_arrays(model, ours, source, model.head_sizes, allow_missing=fresh)

@@ -19,7 +19,7 @@ from unimo.conversion.converted import Converted, check_all_named, fresh_model, 
 from unimo.conversion.torch_files import read_torch_arrays
 from unimo.errors import InputError
 from unimo.files import read_json
-from unimo.modeling.pretrained import CONFIG_NAME, WEIGHTS_NAME, load_arrays, read_arrays
+from unimo.modeling.pretrained import CONFIG_NAME, WEIGHTS_NAME, check_size, load_arrays, read_arrays
 
 TORCH_NAME = "pytorch_model.bin"
 PREFIX = "roberta."
@@ -77,11 +77,12 @@ def from_roberta(
     folder = Path(folder)
     config = read_roberta_config(folder / CONFIG_NAME)
     arrays, source = _read_weights(folder)
+    check_size(config, {}, source)
     given = set(arrays)
     heads = {"masked_language": 0} if any(name.startswith("lm_head.") for name in arrays) else {}
     notes = [] if heads else ["no LM head among the weights: the masked-language head is left to pre-training"]
     _untie(arrays, source)
-    model = fresh_model(_with_images(config, images), heads, seed)
+    model = fresh_model(_with_images(config, images), heads, seed, source)
     ours, absent = _rename(arrays, model.state_dict(), source)
     check_all_named(absent, allow_missing, source, "parameters missing from the checkpoint", "--allow-missing")
     used = {name for place in ours for name in roberta_names(place)} | {TOKEN_TYPES, TIED_WEIGHT, TIED_BIAS, *BUFFERS}

@@ -92,13 +92,19 @@ def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:
         sizes = {str(name): int(size) for name, size in heads.items()}
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InputError.at(path, str(error)) from error
-    _check_size(config, sizes, path)
+    for name in ("vocab_size", "max_position_embeddings"):
+        if not getattr(config, name):
+            raise InputError.at(path, f"{name}: 0, but a saved model has some")
+    check_size(config, sizes, path.with_name(WEIGHTS_NAME))
     return config, sizes
 
 
-def _check_size(config: UnimoConfig, heads: Mapping[str, int], path: Path) -> None:
-    """Refuse sizes for which the weights beside them are too small, before anything so large is built."""
-    weights = path.with_name(WEIGHTS_NAME)
+def check_size(config: UnimoConfig, heads: Mapping[str, int], weights: Path) -> None:
+    """Refuse sizes for which a file of weights is too small, before anything so large is built.
+
+    Raises:
+        InputError: fewer bytes than parameters.
+    """
     if not weights.is_file():
         return
     rows = config.vocab_size + config.max_position_embeddings + config.num_roles + config.num_turns
@@ -107,7 +113,8 @@ def _check_size(config: UnimoConfig, heads: Mapping[str, int], path: Path) -> No
     num_parameters = config.hidden_size * (rows + layers)
     if min(heads.values(), default=0) < 0 or num_parameters > weights.stat().st_size:
         size = f"{weights.stat().st_size:,} bytes"
-        told = f"not a readable safetensors file of the about {num_parameters:,} parameters of {CONFIG_NAME} ({size})"
+        kind = "safetensors file" if weights.suffix == ".safetensors" else "file"
+        told = f"not a readable {kind} of the about {num_parameters:,} parameters of {CONFIG_NAME} ({size})"
         raise InputError.at(weights, told)
 
 
