@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.conversion.roberta_folder import roberta_arrays, write_roberta
+from tests.data.formats.released import entailment_line, feature_line
 from tests.faults.readers import Ground, Group, Reader, all_readers
 from tests.faults.sources import corpus_config, write_corpus, write_export, write_index
 from unimo.augment.corpus import AugmentedCorpus
@@ -27,6 +28,7 @@ from unimo.config.overrides import read_yaml
 from unimo.conversion.pdparams import from_pdparams
 from unimo.conversion.roberta import from_roberta
 from unimo.data.archives import extract_archive
+from unimo.data.compat.features import ReleasedFeatures
 from unimo.data.formats.captions import read_captions
 from unimo.data.formats.questions import read_questions
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
@@ -35,6 +37,7 @@ from unimo.files import read_json
 from unimo.inference.exported import ExportedModel
 from unimo.inference.index import VectorIndex
 from unimo.modeling.pretrained import read_config
+from unimo.regions.importers import import_features
 from unimo.regions.proposals.codebook import Codebook
 from unimo.tasks.augmented import AugmentedSource
 from unimo.training.manifest import check_whole
@@ -110,6 +113,25 @@ def test_no_attention_heads(tmp_path: Path) -> None:
     content = "task: captioning\noutput: a\ntokenizer: b\narch: {num_attention_heads: 0}\n"
     read = lambda path: load_job([path], [])  # noqa: E731
     assert "num_attention_heads" in refused(read, tmp_path / "job.yaml", content)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [(0, "i" * 512, "of 512 bytes"), (0, "", "of 0 bytes"), (7, "99999999999", "image size")],
+)
+def test_lines_that_no_region_store_can_hold(tmp_path: Path, place: int, value: str, reason: str) -> None:
+    fields = entailment_line(1, "0", [5]).split(";")
+    read = lambda path: import_features("release-entailment", [path], tmp_path / "store", "1")  # noqa: E731
+    content = ";".join([*fields[:place], value, *fields[place + 1 :]])
+    assert reason in refused(read, tmp_path / "a.txt", content)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_number_of_boxes_that_no_memory_holds(tmp_path: Path) -> None:
+    fields = feature_line(1).split("\t")
+    content = feature_line(0) + "\t".join([*fields[:3], "4294967295", *fields[4:]])
+    read = lambda path: ReleasedFeatures(path)["1"]  # noqa: E731
+    assert ":2: num_boxes: 4294967295" in refused(read, tmp_path / "a.tsv", content)
 
 
 @pytest.mark.parametrize("changes", [{"hidden_size": 10**9}, {"num_hidden_layers": 10**9}, {"vocab_size": 10**11}])

@@ -16,6 +16,7 @@ from unimo.regions.regions import Regions
 
 Array = np.ndarray
 
+MOST_BOXES = 10_000  # to which data are repeated or cut; the release's files hold at most 100
 COCO_PREFIX = 9  # characters before the number in an image id of the release's caption lines
 
 
@@ -167,6 +168,8 @@ def parse_regions(columns: Mapping[str, str], feature_size: int = 0) -> Regions:
     if count < 1:
         raise ValueError(f"num_boxes: {count}")
     if feature_size:
+        if count > MOST_BOXES:
+            raise ValueError(f"num_boxes: {count}, more than {MOST_BOXES}")
         boxes = np.resize(_decoded(columns["boxes"], "boxes"), (count, 4))
         features = np.resize(_decoded(columns["features"], "features"), (count, feature_size))
         return Regions(features, boxes, width, height, np.zeros((count, 0), np.float32))

@@ -33,6 +33,9 @@ class FeatureSpec:
     """C."""
 
 
+LARGEST_SIDE = (1 << 32) - 1  # pixels, as a region store can write
+
+
 @dataclass(frozen=True)
 class Regions:
     """The regions of one image."""
@@ -62,7 +65,7 @@ class Regions:
                 raise ValueError(f"{name}: shape {value.shape} for {count} regions")
         if self.class_names is not None and len(self.class_names) != count:
             raise ValueError(f"class_names: {len(self.class_names)} for {count} regions")
-        if self.image_width < 1 or self.image_height < 1:
+        if not (0 < self.image_width <= LARGEST_SIDE and 0 < self.image_height <= LARGEST_SIDE):
             raise ValueError(f"image size: {self.image_width} x {self.image_height}")
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ DATA_NAME, META_NAME = "data.mdb", "meta.json"
 _HEADER = struct.Struct("<7I")
 _CHECKSUM = struct.Struct("<I")
 _MAP_GROWTH = 1 << 30
+_LONGEST_KEY = 511  # bytes, of LMDB
 
 
 def encode_record(regions: Regions) -> bytes:
@@ -203,7 +204,7 @@ class RegionStoreWriter:
         """Store one image.
 
         Raises:
-            ValueError: the arrays do not have the sizes of the store's features.
+            ValueError: the arrays do not have the sizes of the store's features, or the id is empty or too long.
         """
         self.add_many([(image_id, regions)])
 
@@ -216,7 +217,10 @@ class RegionStoreWriter:
             found = (regions.features.shape[1], regions.class_probabilities.shape[1])
             if found != (self.spec.feature_size, self.spec.num_classes):
                 raise ValueError(f"{image_id}: feature and class sizes {found}, the store has {self.spec}")
-            encoded.append((image_id.encode(), encode_record(regions)))
+            key = image_id.encode()
+            if not 1 <= len(key) <= _LONGEST_KEY:
+                raise ValueError(f"image id {image_id[:40]!r} of {len(key)} bytes, a store takes 1 to {_LONGEST_KEY}")
+            encoded.append((key, encode_record(regions)))
         while True:
             try:
                 with self._environment.begin(write=True) as transaction:
