@@ -42,6 +42,7 @@ from unimo.regions.proposals.codebook import Codebook
 from unimo.tasks.augmented import AugmentedSource
 from unimo.training.manifest import check_whole
 from unimo.training.runlog import read_events
+from unimo.worlds.shapes.scene import read_scenes
 
 BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)
@@ -139,6 +140,11 @@ def test_a_roberta_larger_than_its_weights(tmp_path: Path, changes: dict[str, in
     folder = write_roberta(tmp_path / "roberta", roberta_arrays(), **changes)
     with pytest.raises(InputError, match=r"model\.safetensors: not a readable safetensors file of the about"):
         from_roberta(folder)
+
+
+def test_scenes_whose_sides_are_no_numbers(tmp_path: Path) -> None:
+    content = '{"image_id": "a", "split": "dev", "width": 1e999, "height": 8, "objects": []}\n'
+    assert "not a scene" in refused(read_scenes, tmp_path / "scenes.jsonl", content)
 
 
 def test_a_list_of_files_with_a_name_that_is_too_long(tmp_path: Path) -> None:

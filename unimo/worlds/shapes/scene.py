@@ -128,7 +128,7 @@ def _parse_lines(path: Path) -> Iterator[tuple[Scene, int]]:
             yield Scene(str(value["image_id"]), str(value["split"]), *sides, objects), number
         except KeyError as error:
             raise InputError.at(path, f"not a scene: {error} is missing", number) from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InputError.at(path, f"not a scene: {error}", number) from error
 
 
