@@ -147,6 +147,14 @@ def test_scenes_whose_sides_are_no_numbers(tmp_path: Path) -> None:
     assert "not a scene" in refused(read_scenes, tmp_path / "scenes.jsonl", content)
 
 
+def test_a_member_of_an_archive_without_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "text")
+    content = path.read_bytes().replace(b"a", b"\0")  # zipfile cuts a name at its first null
+    assert "a damaged one" in refused(lambda file: extract_archive(file, tmp_path / "out"), path, content)
+
+
 def test_a_list_of_files_with_a_name_that_is_too_long(tmp_path: Path) -> None:
     content = json.dumps({"format_version": 1, "files": {"a" * 5000: {}}})
     path = tmp_path / "manifest.json"

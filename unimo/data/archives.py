@@ -18,8 +18,12 @@ from typing import IO
 
 from unimo.errors import InputError
 
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, RuntimeError)
-# RuntimeError is what zipfile raises for an encrypted member; OSError is a gzip member that is none
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError),
+    RuntimeError,  # of zipfile: an encrypted member
+    IndexError,  # of zipfile: a member without a name
+)
+# OSError is a gzip member that is none
 
 
 @dataclass(frozen=True)
