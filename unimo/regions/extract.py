@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from unimo.regions.proposals.detector import ProposalDetector
 from unimo.regions.proposals.options import ProposalOptions
 from unimo.regions.regions import Regions
 from unimo.regions.store import RegionStore, RegionStoreWriter
+from unimo.runtime.workers import Workers
 
 COMMIT_EVERY = 64  # images of one durable transaction
 CODEBOOK_IMAGES = 1500  # pictures the codebook is fitted on, drawn by seed
@@ -87,7 +87,7 @@ def extract(
         InputError: no readable picture.
     """
     files = find_images(images)
-    with _Pool(num_workers) as pool:
+    with Workers(num_workers) as pool:
         codebook = codebook or fit_codebook(files, options, pool)
         detector = ProposalDetector(options, codebook)
         if _is_done(output, detector, files):
@@ -105,7 +105,7 @@ def extract(
     return ExtractionReport(len(files), len(todo) - len(unreadable), tuple(unreadable))
 
 
-def fit_codebook(files: dict[str, Path], options: ProposalOptions, pool: _Pool) -> Codebook:
+def fit_codebook(files: dict[str, Path], options: ProposalOptions, pool: Workers) -> Codebook:
     """A codebook of the region classes in a seeded sample of the pictures."""
     ids = sorted(files)
     order = np.random.default_rng(options.seed).permutation(len(ids))[:CODEBOOK_IMAGES]
@@ -130,7 +130,7 @@ def _describe_all(
     todo: Sequence[tuple[str, Path]],
     detector: ProposalDetector,
     writer: RegionStoreWriter,
-    pool: _Pool,
+    pool: Workers,
     total: int,
     progress: Progress | None,
 ) -> list[str]:
@@ -159,31 +159,3 @@ class _Describe:
         image_id, path = item
         image = read_image(path)
         return image_id, None if image is None else self.detector.detect(image)
-
-
-class _Pool:
-    """An ordered map over worker processes, or in this process for one worker."""
-
-    def __init__(self, num_workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pool = context.Pool(num_workers, initializer=_one_thread) if num_workers > 1 else None
-
-    def map(self, function: _Describe, items: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, Regions | None]]:
-        if self._pool is None:
-            return map(function, items)
-        return self._pool.imap(function, items, chunksize=16)
-
-    def __enter__(self) -> _Pool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool.join()
-
-
-def _one_thread() -> None:
-    """Workers share the cores; OpenCV's own threads would only get in their way."""
-    import cv2
-
-    cv2.setNumThreads(1)
