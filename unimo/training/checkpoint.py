@@ -52,6 +52,9 @@ class TrainingState:
     scaler: Mapping[str, float] = field(default_factory=dict)
     """Of float16's loss scaling."""
 
+    owes_evaluation: bool = False
+    """Whether this step's evaluation was given up, and is the first thing that a resumed run does."""
+
 
 @dataclass(frozen=True)
 class Snapshot:

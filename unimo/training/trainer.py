@@ -22,7 +22,7 @@ from unimo.modeling import UnimoModel
 from unimo.runtime.progress import progress_bar
 from unimo.training.averaging import PREFIX, WeightAverage
 from unimo.training.checkpoint import CheckpointFolder, Snapshot, TrainingState, host_copy, load_checkpoint
-from unimo.training.distributed import ProcessGroup
+from unimo.training.distributed import Abandoned, ProcessGroup
 from unimo.training.evaluation import BestMetric, evaluate_splits
 from unimo.training.health import Heartbeat, Preempted, StopRequest
 from unimo.training.limits import check_possible, check_streams
@@ -77,6 +77,8 @@ class Trainer:
         self.seconds_before = 0.0
         self.writer = BackgroundWriter()
         self.stop = StopRequest()
+        for processes in (self.group, task.context.processes):  # one and the same, unless a caller made two
+            processes.asked_to_stop = lambda: self.stop.received
         self.skipped_in_a_row = 0
         self.said: set[str] = set()
 
@@ -86,14 +88,16 @@ class Trainer:
         ``companions``: name -> file or folder that every checkpoint carries.
 
         Raises:
-            Preempted: SIGTERM came; the run is saved.
+            Preempted: SIGTERM came; the run is saved. An evaluation under way is given up within a batch, and
+                made by the run that goes on.
             InputError: damaged checkpoints, a full disk, or steps in a row that were not finite.
         """
         self.checkpoints.companions = dict(companions)
         if self.group.is_first:
             self.checkpoints.recover()
         resumed = resume and self._resume()
-        log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None, self.group.is_first)
+        again = self.job.data.evaluate if self.state.owes_evaluation else ()
+        log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None, self.group.is_first, again)
         self.group.meet()
         try:
             with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
@@ -115,6 +119,8 @@ class Trainer:
         """All remaining steps, with their evaluations and checkpoints."""
         started, window = time.perf_counter(), Window()
         training = self.job.training
+        if self.state.owes_evaluation:
+            self._finish_step(self.state.step, log, prefetcher)
         bar = progress_bar("step", self.num_steps, self.state.step, disable=not self.group.is_first)
         for step in range(self.state.step, self.num_steps):
             self._step(step, window, prefetcher)
@@ -126,18 +132,38 @@ class Trainer:
                 bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
                 window = Window()
             self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
-            if (training.evaluate_every and done % training.evaluate_every == 0) or last:
-                with self._kept_weights(), prefetcher.paused():
-                    self._evaluate_all(done, log)
+            if self._finish_step(done, log, prefetcher):
                 window.started = time.perf_counter()
-            stopping = self.stepper.asked_to_stop and not last
-            if (training.save_every and done % training.save_every == 0) or last or stopping:
-                self._save()
-            if stopping:
-                self.writer.wait()
-                self.group.meet()  # a launcher ends all processes once one has ended
-                raise Preempted
         bar.close()
+
+    def _finish_step(self, done: int, log: RunLog, prefetcher: Prefetcher) -> bool:
+        """What is due after a step: its evaluation, its checkpoint, and the end if one was asked for.
+
+        Returns whether there was an evaluation.
+        """
+        training, last = self.job.training, done == self.num_steps
+        due = (training.evaluate_every and done % training.evaluate_every == 0) or last or self.state.owes_evaluation
+        evaluates = bool(due and self.job.data.evaluate)
+        stopping = self.stepper.asked_to_stop and not (last and not evaluates)
+        if evaluates:
+            stopping = stopping or not self._evaluate_unless_stopped(done, log, prefetcher)
+        self.state = dataclasses.replace(self.state, owes_evaluation=evaluates and stopping)
+        if (training.save_every and done % training.save_every == 0) or last or stopping:
+            self._save()
+        if stopping:
+            self.writer.wait()
+            self.group.meet()  # a launcher ends all processes once one has ended
+            raise Preempted
+        return evaluates
+
+    def _evaluate_unless_stopped(self, step: int, log: RunLog, prefetcher: Prefetcher) -> bool:
+        """Evaluate; False where that was given up, and neither scores nor best weights were kept."""
+        try:
+            with self._kept_weights(), prefetcher.paused():
+                self._evaluate_all(step, log)
+        except Abandoned:
+            return False
+        return True
 
     def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """The model with the weights that are evaluated and kept: their average, where one is followed."""
@@ -202,8 +228,6 @@ class Trainer:
 
     def _evaluate_all(self, step: int, log: RunLog) -> None:
         """Score every split; keep predictions and weights where they are the best so far."""
-        if not self.job.data.evaluate:
-            return
         evaluations = evaluate_splits(self.job, self.task, self.model, step, log)
         self._say(f"{name}: {note}" for name, each in evaluations.items() for note in each.notes)
         decisive = evaluations[self.best_metric.split].metrics
