@@ -107,16 +107,18 @@ def _region_readers(small: SmallWorld) -> list[Reader]:
 
 
 def _model_readers(small: SmallWorld, folder: Path) -> list[Reader]:
+    from unimo.manifest import MANIFEST_NAME, check_whole
     from unimo.modeling import UnimoModel
     from unimo.tokenization import UnimoTokenizer
-    from unimo.training.manifest import check_whole
 
-    checkpoint = _checkpoint(folder / "checkpoints", small)
+    sealed, checkpoint = _checkpoint(folder / "sealed", small), _checkpoint(folder / "checkpoints", small)
+    (checkpoint / MANIFEST_NAME).unlink()  # with it every change is told by its checksum, and no reader is tried
     return [
         Reader("tokenizer", small.tokenizer, UnimoTokenizer.from_pretrained),
         Reader("model", checkpoint, UnimoModel.from_pretrained),
         Reader("training state", checkpoint, _load_checkpoint),
-        Reader("manifest", checkpoint, check_whole),
+        Reader("manifest", sealed, check_whole),
+        Reader("sealed model", sealed, UnimoModel.from_pretrained),
     ]
 
 

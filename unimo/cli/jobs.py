@@ -13,6 +13,7 @@ from unimo.config.sweep import Combination, read_sweep
 from unimo.data.formats.parts import split_part
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
+from unimo.manifest import check_listed
 
 if TYPE_CHECKING:
     from unimo.training.distributed import ProcessGroup
@@ -26,8 +27,11 @@ def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig
     """A job and the options of its task, from yaml files and `--a.b value` overrides.
 
     Raises:
-        InputError: unknown task, unknown keys, wrong types; names file and key.
+        InputError: unknown task, unknown keys, wrong types; names file and key. Or a checkpoint's job is not the one
+            that it was written with.
     """
+    for path in files:
+        check_listed(path.parent, {path.name})
     kinds = _kinds(files, overrides)
     parts = load_config(kinds, files, overrides)
     read_sweep(kinds, files, overrides)  # what cannot be is an error for every verb, not for `sweep` alone

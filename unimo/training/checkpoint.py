@@ -21,10 +21,10 @@ import numpy as np
 
 from unimo.errors import InputError
 from unimo.files import read_json, write_json
+from unimo.manifest import check_whole, seal, sync_folder
 from unimo.modeling import UnimoConfig, UnimoModel
 from unimo.modeling.pretrained import load_arrays, read_arrays, read_config, write_arrays
 from unimo.training.distributed import ProcessGroup
-from unimo.training.manifest import check_whole, seal, sync_folder
 
 OPTIMIZER_NAME = "optimizer.safetensors"
 STATE_NAME = "state.json"
