@@ -72,8 +72,6 @@ def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
             f"distributed.sharding_stage: {stage} sums gradients at every backward, so "
             "training.gradient_accumulation_steps must be 1"
         )
-    if job.precision.compute == "float16":
-        raise InputError(f"distributed.sharding_stage: {stage} hides overflows from loss scaling; take bfloat16")
     if job.training.average_decay:
         raise InputError(
             f"distributed.sharding_stage: {stage} has no whole weights to average (training.average_decay)"

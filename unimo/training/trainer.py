@@ -60,7 +60,7 @@ class Trainer:
         self.folder = Path(job.output)
         self.shares_optimizer = job.distributed.sharding_stage > 0
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints, self.group)
-        self.optimizer = make_optimizer(job, task, model)
+        self.optimizer = make_optimizer(job, task, model, self.group)
         self.average = WeightAverage(model, job.training.average_decay) if job.training.average_decay else None
         if job.distributed.recompute:
             recompute_layers(model.layers)
@@ -298,8 +298,8 @@ class Trainer:
         return report
 
 
-def make_optimizer(job: JobConfig, task: Task, model: UnimoModel) -> AdamW:
+def make_optimizer(job: JobConfig, task: Task, model: UnimoModel, group: ProcessGroup) -> AdamW:
     """AdamW, whose state is shared out as the job says."""
     if job.distributed.sharding_stage == 2:
-        return ShardedAdamW(model, job.optimizer, task)
+        return ShardedAdamW(model, job.optimizer, task, group)
     return AdamW(model, job.optimizer, shared_out=job.distributed.sharding_stage == 1)
