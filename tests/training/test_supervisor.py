@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,8 +16,10 @@ import pytest
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.jobs import Ground, Run
 from tests.tasks.jobs import job, write_job
+from unimo.training import supervisor
+from unimo.training.checkpoint import CheckpointFolder
 from unimo.training.health import Heartbeat, is_running, process_start
-from unimo.training.supervisor import Worker, _outcome
+from unimo.training.supervisor import Plan, Supervisor, Worker, _outcome
 
 SELF = {"pid": os.getpid(), "started": process_start(os.getpid())}
 
@@ -45,6 +48,7 @@ def test_an_error_is_the_reason_and_not_those_whom_the_launcher_killed_later() -
         (1, {0: worker(0, 1.0, status="preempted", time=1.0), 1: worker(1, 1.0)}, False, "preempted"),
         (1, {0: worker(0, 1.0)}, True, "preempted"),
         (2, {0: worker(0, 1.0, status="refused", error="a.yaml: no", time=1.0)}, False, "refused"),
+        (2, {0: worker(0, 1.0, status="refused", error="disk full", time=1.0)}, True, "refused"),
         (-9, {0: worker(0, 1.0)}, False, "launcher_died"),
         (-9, {}, False, "launcher_died"),
         (1, {}, False, "failed"),
@@ -140,6 +144,58 @@ def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(groun
         _, errors = node.communicate(timeout=180)
         assert node.returncode == 0, errors
     assert two.results(20) == one.results(20)
+
+
+@pytest.mark.multiprocess
+@pytest.mark.parametrize("flags", [[], ["--max_restarts", "3"]], ids=["alone", "supervised"])
+def test_no_space_at_all_is_one_refusal_and_costs_no_checkpoint(
+    small_world: SmallWorld, tmp_path: Path, flags: list[str]
+) -> None:
+    from unimo.cli import main
+
+    values = job(small_world, "text_classification", tmp_path / "run", training={"num_steps": 2})
+    config = write_job(tmp_path / "a.yaml", values)
+    assert main(["train", "--config", str(config)]) == 0
+    process = subprocess.run(
+        [sys.executable, "-m", "unimo", "train", "--config", str(config), "--resume", *flags],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert process.returncode == 2
+    assert [line for line in process.stderr.splitlines() if "Traceback" in line or "error" in line] == [
+        process.stderr.splitlines()[-1]
+    ]
+    assert "File too large; nothing more can be written" in process.stderr
+    checkpoints = CheckpointFolder(tmp_path / "run" / "checkpoints", {})
+    assert checkpoints.find_whole() == checkpoints.path(2)
+
+
+def stubbed(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, **plan: Any) -> Supervisor:
+    """A supervisor whose launcher is a few lines of Python."""
+    monkeypatch.setattr(Plan, "launcher", lambda *_: [sys.executable, "-c", code])
+    for name in ("_adopt_orphans", "_children"):  # this process has children of its own, which must live
+        monkeypatch.setattr(supervisor, name, lambda: [])
+    folder.mkdir(exist_ok=True)
+    return Supervisor(Plan([], folder, **plan))
+
+
+def event_names(folder: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_disk_that_fills_up_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The process dies without a word, for there is no room for one."""
+    looks = iter(["", "runs: No space left on device"])
+    monkeypatch.setattr(supervisor, "_full_disk", lambda folder: next(looks))
+    assert stubbed(tmp_path / "run", monkeypatch, "raise SystemExit(1)", max_restarts=5).run() == 2
+    assert event_names(tmp_path / "run") == ["started", "refused"]
+    assert capsys.readouterr().err == "unimo: error: runs: No space left on device\n"
 
 
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Paddle: who watches should be small.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -27,6 +28,7 @@ from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.runtime.settings import clean_environment
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
+from unimo.training.writer import told_of_full_disk
 
 EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
@@ -36,6 +38,7 @@ TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, wh
 LAST_LINES = 20
 EXIT_REFUSED, EXIT_FAILED = 2, 1
 ORPHAN_SECONDS = 10.0
+ROOM_BYTES = 1 << 16  # that must fit into the run folder for processes to tell of themselves
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -112,6 +115,8 @@ class Supervisor:
         try:
             _adopt_orphans()
             self._kill_leftovers()
+            if full := _full_disk(self.plan.folder):
+                return self._conclude(Outcome("refused", None, full))
             return self._run_attempts()
         finally:
             shutil.rmtree(self.workers_folder, ignore_errors=True)
@@ -158,6 +163,8 @@ class Supervisor:
         _end_all(launcher)
         self._look(workers)
         outcome = _outcome(launcher.returncode, workers, hung, bool(self._stop_asked))
+        if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
+            outcome = Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
         culprit = None if outcome.culprit is None else outcome.culprit.rank
         self._note(outcome.status, attempt=attempt, process=culprit, message=outcome.message)
         return outcome
@@ -208,7 +215,7 @@ class Supervisor:
         """Let the reason be the last thing that is seen."""
         if outcome.status == "finished":
             return 0
-        if self._stop_asked or outcome.status == "preempted":
+        if outcome.status != "refused" and (self._stop_asked or outcome.status == "preempted"):
             print("unimo: stopped by SIGTERM; the same command with --resume goes on", file=sys.stderr)
             return EXIT_PREEMPTED
         if outcome.culprit is not None and outcome.status != "refused":
@@ -247,7 +254,8 @@ class Supervisor:
 
     def _note(self, event: str, **values: Any) -> None:
         line = {"time": round(time.time(), 3), "host": socket.gethostname(), "event": event, **values}
-        with open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
+        # where there is no room, the refusal is printed at least
+        with contextlib.suppress(OSError), open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
 
@@ -258,17 +266,35 @@ def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Worker | 
         return Outcome("finished")
     if hung is not None:
         return Outcome("hung", hung, "did nothing for too long, and was killed")
-    if stopped or "preempted" in ends.values():
-        return Outcome("preempted")
+    # before the stop that was asked for: a run that could not be saved does not go on where it stopped
     if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
         first = min(refused, key=lambda worker: worker.end["time"])
         return Outcome("refused", first, str(first.end["error"]))
+    if stopped or "preempted" in ends.values():
+        return Outcome("preempted")
     culprit = _first_to_fail(workers)
     if returncode is not None and returncode < 0 and (culprit is None or not culprit.end):
         return Outcome("launcher_died", None, f"the launcher was killed by signal {-returncode}")
     if culprit is None:
         return Outcome("failed", None, "the launcher failed before any process began; see logs/")
     return Outcome("failed", culprit, str(culprit.end.get("error") or "was killed (by hand, or out of memory)"))
+
+
+def _full_disk(folder: Path) -> str:
+    """Why nothing can be written into a folder; "" where it can, or where that is for another reason."""
+    probe = folder / f".room-{os.getpid()}"
+    try:
+        with open(probe, "wb") as stream:
+            stream.write(bytes(ROOM_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        told = told_of_full_disk(error)
+        return "" if told is None else str(told)
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return ""
 
 
 def _first_to_fail(workers: dict[int, Worker]) -> Worker | None:
