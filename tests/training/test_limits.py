@@ -69,3 +69,5 @@ def test_nonsense_is_refused_with_the_config() -> None:
         DistributedConfig(sharding_stage=4)
     with pytest.raises(ValueError, match="hang_seconds"):
         DistributedConfig(hang_seconds=0)
+    with pytest.raises(ValueError, match="start_seconds"):
+        DistributedConfig(start_seconds=-1)

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,32 @@ def test_a_disk_that_fills_up_is_not_tried_again(
     assert stubbed(tmp_path / "run", monkeypatch, "raise SystemExit(1)", max_restarts=5).run() == 2
     assert event_names(tmp_path / "run") == ["started", "refused"]
     assert capsys.readouterr().err == "unimo: error: runs: No space left on device\n"
+
+
+def test_a_start_that_hangs_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every attempt would sleep for ten minutes, and is killed."""
+    supervised = stubbed(
+        tmp_path / "run", monkeypatch, "import time; time.sleep(600)", start_seconds=0.5, max_restarts=1
+    )
+    monkeypatch.setattr(supervised, "_sleep", lambda seconds: None)
+    assert supervised.run() == 1
+    assert event_names(tmp_path / "run") == ["started", "hung"] * 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "a process had not begun 0.5 s after the start (distributed.start_seconds)" in told
+
+
+def test_a_process_that_has_begun_is_given_its_time(tmp_path: Path) -> None:
+    watching = Supervisor(Plan([], tmp_path, devices=2, hang_seconds=1e12, start_seconds=5.0))
+    begun, late = worker(0), worker(1)
+    begun.beat = 1.0
+    assert watching._hung({0: begun, 1: late}, time.time()) is None
+    found = watching._hung({0: begun, 1: late}, time.time() - 6)
+    assert found is not None and found.culprit is late
+    late.beat = 2.0
+    assert watching._hung({0: begun, 1: late}, time.time() - 6) is None
+    assert watching._hung({0: begun}, time.time() - 6) is not None  # the other one has not even a file
 
 
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:

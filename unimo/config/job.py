@@ -167,12 +167,16 @@ class DistributedConfig:
     """A process that has finished no step and no evaluation batch for this long counts as hung, and its supervisor
     starts the job again; longer than the longest step, checkpoint or computation of metrics."""
 
+    start_seconds: float = 3600.0
+    """The same for processes that have given no sign of life since the attempt began: longer than starting Paddle,
+    reading all data, and waiting for the other machines take."""
+
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         if self.sharding_stage not in (0, 1, 2, 3):
             raise ValueError(f"sharding_stage: {self.sharding_stage} is none of 0, 1, 2, 3")
-        if self.bucket_megabytes < 1 or self.hang_seconds <= 0:
-            raise ValueError("bucket_megabytes and hang_seconds: must be above 0")
+        if self.bucket_megabytes < 1 or self.hang_seconds <= 0 or self.start_seconds <= 0:
+            raise ValueError("bucket_megabytes, hang_seconds and start_seconds: must be above 0")
 
 
 @dataclass(frozen=True)

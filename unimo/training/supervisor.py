@@ -1,9 +1,9 @@
 """Starts a job's processes through Paddle's launcher, watches them, and starts them again when one dies or hangs.
 
 A process that died is noticed within 5 seconds (Paddle's launcher looks every second, and gives the others three), one
-that hangs after the job's ``distributed.hang_seconds``, a launcher that was killed at once. What happened stands in the
-run folder's events.jsonl, what the processes printed in `logs/attempt-<n>/workerlog.<k>`. This file must not import
-Paddle: who watches should be small.
+that hangs after the job's ``distributed.hang_seconds``, or ``distributed.start_seconds`` before its first sign of life,
+a launcher that was killed at once. What happened stands in the run folder's events.jsonl, what the processes printed in
+`logs/attempt-<n>/workerlog.<k>`. This file must not import Paddle: who watches should be small.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Plan:
     node_rank: int = -1
     max_restarts: int = 0
     hang_seconds: float = 300.0
+    start_seconds: float = 3600.0
     resume: bool = False
 
     def launcher(self, log_folder: Path, resume: bool) -> list[str]:
@@ -169,20 +170,18 @@ class Supervisor:
         self._note(outcome.status, attempt=attempt, process=culprit, message=outcome.message)
         return outcome
 
-    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Worker | None:
-        """Until the launcher ends; returns the process that hung, if one did. Shows what the first process prints."""
+    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Outcome | None:
+        """Until the launcher ends; returns who hung, if one did. Shows what the first process prints."""
         told: set[int] = set()
-        shown = 0
+        shown, started = 0, time.time()
         while True:
             ended = launcher.poll() is not None
             self._look(workers)
             shown = _show(logs / "workerlog.0", shown)
             if ended:
                 return None
-            hung = [w for w in workers.values() if w.beat and time.time() - w.beat > self.plan.hang_seconds]
-            hung = [worker for worker in hung if not worker.end and worker.gone is None]
-            if hung:
-                return min(hung, key=lambda worker: worker.beat)
+            if (hung := self._hung(workers, started)) is not None:
+                return hung
             if self._stop_asked:
                 for rank, worker in workers.items():
                     if rank not in told and worker.gone is None:
@@ -193,6 +192,21 @@ class Supervisor:
                 if time.time() - self._stop_asked > STOP_SECONDS:
                     return None
             time.sleep(POLL_SECONDS)
+
+    def _hung(self, workers: dict[int, Worker], started: float) -> Outcome | None:
+        """A process that has done nothing for too long, in the middle or at the start of an attempt."""
+        now = time.time()
+        present = [worker for worker in workers.values() if not worker.end and worker.gone is None]
+        still = [worker for worker in present if worker.beat and now - worker.beat > self.plan.hang_seconds]
+        if still:
+            culprit = min(still, key=lambda worker: worker.beat)
+            return Outcome("hung", culprit, f"did nothing for {self.plan.hang_seconds:g} s, and was killed")
+        late = [worker for worker in present if not worker.beat]
+        if now - started <= self.plan.start_seconds or not (late or len(workers) < self.plan.devices):
+            return None
+        limit = f"{self.plan.start_seconds:g} s after the start (distributed.start_seconds)"
+        told = f"had not begun {limit}, and was killed"
+        return Outcome("hung", late[0], told) if late else Outcome("hung", None, f"a process {told}; see logs/")
 
     def _look(self, workers: dict[int, Worker]) -> None:
         """Read the processes' files, and note who is gone."""
@@ -259,13 +273,13 @@ class Supervisor:
             stream.write(json.dumps(line) + "\n")
 
 
-def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Worker | None, stopped: bool) -> Outcome:
+def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Outcome | None, stopped: bool) -> Outcome:
     """What an attempt's end means."""
     ends = {rank: worker.end.get("status") for rank, worker in workers.items()}
     if returncode == 0 and workers and set(ends.values()) == {"finished"}:
         return Outcome("finished")
     if hung is not None:
-        return Outcome("hung", hung, "did nothing for too long, and was killed")
+        return hung
     # before the stop that was asked for: a run that could not be saved does not go on where it stopped
     if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
         first = min(refused, key=lambda worker: worker.end["time"])
