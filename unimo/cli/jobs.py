@@ -14,12 +14,13 @@ from unimo.data.formats.parts import split_part
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
 from unimo.manifest import check_listed
+from unimo.training.continuity import JOB_NAME
 
 if TYPE_CHECKING:
     from unimo.training.distributed import ProcessGroup
     from unimo.training.health import Heartbeat
 
-CONFIG_NAME = "config.yaml"
+CONFIG_NAME = JOB_NAME
 """The resolved job, in its run folder and in every checkpoint."""
 
 
@@ -89,15 +90,17 @@ def _train(job: JobConfig, options: Any, resume: bool, processes: ProcessGroup, 
 
     folder = Path(job.output)
     assembly = assemble(job, options, processes)
-    # reads the training data; nothing is written before
+    # reads the training data, and compares the job with the one to go on with; nothing is written before
     trainer = Trainer(job, assembly.task, assembly.model, processes, heartbeat)
+    if resume:
+        trainer.resume()
     companions = {}
     if processes.is_first:
         with atomic_write(folder / CONFIG_NAME) as stream:
             stream.write(dump_config({"": job, "options": options}))
         companions = {CONFIG_NAME: folder / CONFIG_NAME, **assembly.write_companions(folder / "companions")}
         write_json(folder / "environment.json", describe_environment())
-    return trainer.train(companions, resume)
+    return trainer.train(companions)
 
 
 def rehearse_training(job: JobConfig, options: Any) -> Iterator[str]:

@@ -22,6 +22,7 @@ from unimo.modeling import UnimoModel
 from unimo.runtime.progress import progress_bar
 from unimo.training.averaging import PREFIX, WeightAverage
 from unimo.training.checkpoint import CheckpointFolder, Snapshot, TrainingState, host_copy, load_checkpoint
+from unimo.training.continuity import check_same_job
 from unimo.training.distributed import Abandoned, ProcessGroup
 from unimo.training.evaluation import BestMetric, evaluate_splits
 from unimo.training.health import Heartbeat, Preempted, StopRequest
@@ -74,6 +75,7 @@ class Trainer:
             raise InputError("training: num_steps or num_epochs must be above 0")
         self.best_metric = BestMetric.of(job, task)
         self.state = TrainingState(step=0, streams=self.mixture.state())
+        self.resumed = False
         self.seconds_before = 0.0
         self.writer = BackgroundWriter()
         self.stop = StopRequest()
@@ -85,7 +87,8 @@ class Trainer:
     def train(self, companions: Mapping[str, Path], resume: bool = False) -> dict[str, Any]:
         """Train to the last step; returns the report that is also written to report.json.
 
-        ``companions``: name -> file or folder that every checkpoint carries.
+        ``companions``: name -> file or folder that every checkpoint carries. ``resume``: as :meth:`resume`, unless
+        that was called before.
 
         Raises:
             Preempted: SIGTERM came; the run is saved. An evaluation under way is given up within a batch, and
@@ -95,9 +98,11 @@ class Trainer:
         self.checkpoints.companions = dict(companions)
         if self.group.is_first:
             self.checkpoints.recover()
-        resumed = resume and self._resume()
+        if resume and not self.resumed:
+            self.resume()
         again = self.job.data.evaluate if self.state.owes_evaluation else ()
-        log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None, self.group.is_first, again)
+        resumed_step = self.state.step if self.resumed else None
+        log = RunLog(self.folder / "metrics.jsonl", resumed_step, self.group.is_first, again)
         self.group.meet()
         try:
             with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
@@ -250,9 +255,15 @@ class Trainer:
                 print(note, flush=True)
                 self.said.add(note)
 
-    def _resume(self) -> bool:
-        """Go on from the checkpoint that the first process finds whole; False without one."""
-        found = self.group.broadcast(self._find_whole())
+    def resume(self) -> bool:
+        """Go on from the run folder's latest whole checkpoint; False without one. Every process must call this.
+
+        Raises:
+            InputError: no checkpoint is whole, or it is of another job; names the key.
+        """
+        found = self._find_whole()
+        self.group.meet()  # whose checksums may take longer than others wait in a collective
+        found = self.group.broadcast(found)
         if isinstance(found, InputError):
             raise found
         if found is None:
@@ -260,11 +271,15 @@ class Trainer:
         self.state, moments = load_checkpoint(self.model, found)
         averages = {name: moments.pop(name) for name in list(moments) if name.startswith(PREFIX)}
         self.optimizer.load_state(moments, str(found))
+        if bool(averages) != (self.average is not None):
+            had = "has an average of the weights" if averages else "has no average of the weights to go on from"
+            raise InputError.at(found, f"training.average_decay: the checkpoint {had}")
         if self.average is not None:
             self.average.load_state(averages)
         self.mixture.load_state(self.state.streams)
         self.stepper.scaler.load_state(dict(self.state.scaler))
         self.seconds_before = self.state.seconds
+        self.resumed = True
         return True
 
     def _find_whole(self) -> Path | InputError | None:
@@ -272,7 +287,11 @@ class Trainer:
         if not self.group.is_first:
             return None
         try:
-            return self.checkpoints.find_whole()
+            self.checkpoints.recover()
+            found = self.checkpoints.find_whole()
+            if found is not None:
+                check_same_job(found, self.job, self.task.options, self.num_steps, self.steps_per_epoch)
+            return found
         except InputError as error:
             return error
 
