@@ -108,7 +108,8 @@ class TrainingConfig:
     """Passes over the training records, where num_steps is 0."""
 
     gradient_accumulation_steps: int = 1
-    """Batches whose gradients are averaged into one step."""
+    """Batches that a step reads one after another, as if they were one large batch: their losses weigh as the numbers
+    of their targets. Contrastive candidates are those of each batch."""
 
     seed: int = 1
     """Of everything random in the run."""
