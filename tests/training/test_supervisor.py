@@ -225,6 +225,60 @@ def test_a_process_that_has_begun_is_given_its_time(tmp_path: Path) -> None:
     assert watching._hung({0: begun}, time.time() - 6) is not None  # the other one has not even a file
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_the_signal_that_stopped_a_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    supervised = stubbed(
+        tmp_path / "run", monkeypatch, "import time; time.sleep(600)", start_seconds=1e6, max_restarts=9
+    )
+    look, looks = supervised._look, iter(range(10**6))
+
+    def told(workers: dict[int, Worker]) -> None:
+        if next(looks) == 2:
+            os.kill(os.getpid(), number)
+        look(workers)
+
+    monkeypatch.setattr(supervised, "_look", told)
+    assert supervised.run() == 75
+    assert f"stopped by {number.name}" in capsys.readouterr().err
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [(event["event"], event.get("message")) for event in events[1:]] == [("preempted", number.name)]
+
+
+def test_leftovers_of_other_machines_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All supervisors have gone; the processes of two are on hosts whose names begin or end like this one's."""
+    killed: list[int] = []
+    monkeypatch.setattr(supervisor.socket, "gethostname", lambda: "host-1")
+    monkeypatch.setattr(supervisor, "_signal", lambda pid, number: killed.append(pid))
+    monkeypatch.setattr(supervisor, "_wait_until_gone", lambda worker: None)
+    monkeypatch.setattr(supervisor, "is_running", lambda worker: worker["pid"] in (11, 12, 13, 14))
+    names = {11: "host-1-999-5", 12: "host-10-999-5", 13: "host-1-0-999-5", 14: "other-host-1-999-5"}
+    for pid, name in names.items():
+        (tmp_path / "workers" / name).mkdir(parents=True)
+        (tmp_path / "workers" / name / "rank-0.json").write_text(json.dumps({"pid": pid, "started": "5", "rank": 0}))
+    Supervisor(Plan([], tmp_path))._kill_leftovers()
+    assert killed == [11]
+    assert sorted(path.name for path in (tmp_path / "workers").iterdir()) == sorted(
+        name for pid, name in names.items() if pid != 11
+    )
+
+
+def test_the_example_for_kubernetes_restarts_no_mistake() -> None:
+    """Exit status 2 fails the job, 75 does not count; such a policy works with restartPolicy Never alone."""
+    import yaml
+
+    _, example = yaml.safe_load_all((REPOSITORY / "run_scripts" / "cluster" / "kubernetes.yaml").read_text())
+    assert example["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    (container,) = example["spec"]["template"]["spec"]["containers"]
+    rules = example["spec"]["podFailurePolicy"]["rules"]
+    by_status = {
+        value: rule["action"] for rule in rules if "onExitCodes" in rule for value in rule["onExitCodes"]["values"]
+    }
+    assert by_status == {2: "FailJob", 75: "Ignore"}
+    assert all(rule["onExitCodes"]["containerName"] == container["name"] for rule in rules if "onExitCodes" in rule)
+
+
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:
     from unimo.cli import main
 

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -109,9 +110,12 @@ class Supervisor:
         node = f"node-{socket.gethostname()}-{os.getpid()}" if plan.nodes > 1 else ""
         self.logs_folder = plan.folder / "logs" / node
         self._stop_asked = 0.0
+        self._stop_signal = signal.SIGTERM  # what is named where a process was told to stop by others
+        # a host's name may be the beginning of another's, and hold dashes
+        self._own_leftovers = re.compile(rf"{re.escape(socket.gethostname())}-(\d+)-(\d*)")
 
     def run(self) -> int:
-        """Returns the exit status: 0, 75 after SIGTERM, 2 for a user's mistake, 1 where restarts did not help."""
+        """Returns the exit status: 0, 75 after SIGTERM or SIGINT, 2 for a refusal, 1 where restarts did not help."""
         handlers = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             _adopt_orphans()
@@ -167,7 +171,8 @@ class Supervisor:
         if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
             outcome = Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
         culprit = None if outcome.culprit is None else outcome.culprit.rank
-        self._note(outcome.status, attempt=attempt, process=culprit, message=outcome.message)
+        message = self._stop_signal.name if outcome.status == "preempted" else outcome.message
+        self._note(outcome.status, attempt=attempt, process=culprit, message=message)
         return outcome
 
     def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Outcome | None:
@@ -230,7 +235,8 @@ class Supervisor:
         if outcome.status == "finished":
             return 0
         if outcome.status != "refused" and (self._stop_asked or outcome.status == "preempted"):
-            print("unimo: stopped by SIGTERM; the same command with --resume goes on", file=sys.stderr)
+            told = "SIGINT (Ctrl-C)" if self._stop_signal == signal.SIGINT else self._stop_signal.name
+            print(f"unimo: stopped by {told}; the same command with --resume goes on", file=sys.stderr)
             return EXIT_PREEMPTED
         if outcome.culprit is not None and outcome.status != "refused":
             print(_last_lines(outcome.culprit.info.get("log", "")), file=sys.stderr)
@@ -240,10 +246,10 @@ class Supervisor:
 
     def _kill_leftovers(self) -> None:
         """End processes of an earlier supervisor of this run that was killed on this machine."""
-        for folder in (self.plan.folder / "workers").glob(f"{socket.gethostname()}-*"):
-            pid, started = folder.name.split("-")[-2:]
-            if is_running({"pid": pid, "started": started}):
-                continue
+        for folder in (self.plan.folder / "workers").glob("*"):
+            supervisor = self._own_leftovers.fullmatch(folder.name)
+            if supervisor is None or is_running({"pid": supervisor[1], "started": supervisor[2]}):
+                continue  # of another machine, where its numbers mean other processes, or still watched
             for path in folder.glob("rank-*.json"):
                 if not path.name.endswith(".end.json") and is_running(worker := read_json(path)):
                     _signal(int(worker["pid"]), signal.SIGKILL)
@@ -259,7 +265,8 @@ class Supervisor:
         return os.readlink(latest) if latest.is_symlink() else ""
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self._stop_asked = self._stop_asked or time.time()
+        if not self._stop_asked:
+            self._stop_asked, self._stop_signal = time.time(), signal.Signals(number)
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.time() + seconds
