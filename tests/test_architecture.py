@@ -18,6 +18,7 @@ PACKAGE = REPOSITORY / "unimo"
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "__init__"}),
     frozenset({"files"}),
+    frozenset({"manifest"}),
     frozenset({"config", "runtime"}),
     frozenset({"tokenization", "regions"}),
     frozenset({"modeling", "data", "worlds"}),

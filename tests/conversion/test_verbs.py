@@ -20,10 +20,10 @@ from unimo.config.architecture import UnimoConfig
 from unimo.conversion.fluid import write_fluid_folder
 from unimo.conversion.release import to_fluid
 from unimo.files import read_json
+from unimo.manifest import check_whole
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import WEIGHTS_NAME, read_arrays, read_config
 from unimo.tokenization import UnimoTokenizer
-from unimo.training.manifest import check_whole
 
 RELEASED_ARCH = {**ARCH, "region_norm": "joint"}
 

@@ -211,18 +211,21 @@ def _regions(ground: Ground) -> list[Reader]:
 
 
 def _models(ground: Ground) -> list[Reader]:
+    from unimo.manifest import MANIFEST_NAME, check_whole
     from unimo.modeling import UnimoModel
     from unimo.tokenization.formats import read_release
-    from unimo.training.manifest import check_whole
 
+    sealed = sources.write_checkpoint(ground.folder / "sealed", ground.small)
     checkpoint = sources.write_checkpoint(ground.folder / "checkpoints", ground.small)
+    (checkpoint / MANIFEST_NAME).unlink()  # with it every change is told by its checksum, and no reader is tried
     triple = sources.write_dictionary_triple(ground.folder / "triple", ground.tokenizer)
     return [
         Reader("tokenizer", ground.small.tokenizer, UnimoTokenizer.from_pretrained),
         Reader("release dictionary", triple, read_release),
         Reader("model", checkpoint, UnimoModel.from_pretrained),
         Reader("training state", checkpoint, _load_checkpoint),
-        Reader("manifest", checkpoint, check_whole),
+        Reader("manifest", sealed, check_whole),
+        Reader("sealed model", sealed, UnimoModel.from_pretrained),
     ]
 
 

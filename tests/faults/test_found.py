@@ -36,11 +36,11 @@ from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.inference.exported import ExportedModel
 from unimo.inference.index import VectorIndex
+from unimo.manifest import check_whole
 from unimo.modeling.pretrained import read_config
 from unimo.regions.importers import import_features
 from unimo.regions.proposals.codebook import Codebook
 from unimo.tasks.augmented import AugmentedSource
-from unimo.training.manifest import check_whole
 from unimo.training.runlog import read_events
 from unimo.worlds.shapes.scene import read_scenes
 

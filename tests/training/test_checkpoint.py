@@ -12,12 +12,15 @@ import numpy as np
 import paddle
 import pytest
 
+from tests.conftest import SmallWorld
+from tests.tasks.jobs import job, write_job
+from unimo.cli import main
 from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
 from unimo.files import read_json
+from unimo.manifest import MANIFEST_NAME, check_whole
 from unimo.modeling import UnimoModel
 from unimo.training.checkpoint import CheckpointFolder, Snapshot, TrainingState, host_copy, load_checkpoint
-from unimo.training.manifest import MANIFEST_NAME, check_whole
 from unimo.training.writer import BackgroundWriter
 
 ARCH = UnimoConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, image_embedding_size=0)
@@ -84,6 +87,37 @@ def test_damage_is_found_and_the_one_before_is_used(
     assert (saved.folder / "latest").resolve() == saved.path(2).resolve()
     assert name in capsys.readouterr().err
     assert "step-00000003.damaged" in names(saved)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "config.yaml"])
+def test_a_damaged_checkpoint_is_not_used(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """One bit of one file; the same folder without a manifest, and unharmed, is used."""
+    values = job(small_world, "text_classification", tmp_path / "run", training={"num_steps": 1})
+    config = str(write_job(tmp_path / "job.yaml", values))
+    assert main(["train", "--config", config]) == 0
+    best = tmp_path / "run" / "checkpoints" / "best"
+    evaluating = ["evaluate", "--checkpoint", str(best)]
+    starting = ["train", "--config", config, "--init_from", str(best), "--tokenizer", ""]
+    path = best / name
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    # of a weight's last bits; elsewhere of a digit, so that the file still reads
+    position = len(whole) - 4 if name == "model.safetensors" else next(i for i, b in enumerate(whole) if b == ord("4"))
+    flipped[position] ^= 1
+    path.write_bytes(bytes(flipped))
+    for command in (evaluating, [*starting, "--output", str(tmp_path / "more")]):
+        if name == "config.yaml" and command is not evaluating:
+            continue  # init_from does not read it
+        capsys.readouterr()
+        assert main(command) == 2
+        (told,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+        assert f"{path}: its SHA-256 is not the one it was written with" in told
+    path.write_bytes(whole)
+    (best / MANIFEST_NAME).unlink()
+    assert main(evaluating) == 0
+    assert main([*starting, "--output", str(tmp_path / "other")]) == 0
 
 
 def test_no_whole_checkpoint_is_an_error_and_none_at_all_is_not(saved: CheckpointFolder, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file
 
 from tests.conftest import SmallWorld
 from tests.tasks.jobs import job, write_job
+from tests.training.worker import launch
 from unimo.cli import main
 from unimo.cli.jobs import load_job
 from unimo.errors import InputError
@@ -83,6 +85,76 @@ def test_sigterm_saves_and_exits_75_and_the_run_goes_on(small_world: SmallWorld,
     )  # the step under way, and the one that tells all
     assert main(["train", "--config", config, "--output", str(tmp_path / "broken"), "--resume"]) == 0
     last = Path("checkpoints") / "step-00000008" / "model.safetensors"
+    assert (tmp_path / "whole" / last).read_bytes() == (tmp_path / "broken" / last).read_bytes()
+
+
+SPEEDS = {"seconds", "tokens_per_second", "padding_share", "data_wait_share"}
+
+
+def events(run: Path) -> list[dict[str, Any]]:
+    """What a run logged, but for the times that it took."""
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return [{name: value for name, value in line.items() if name not in SPEEDS} for line in lines]
+
+
+@pytest.mark.parametrize("step", [4, 8])
+def test_sigterm_ends_an_evaluation_which_the_resumed_run_makes_again(
+    small_world: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The signal comes between two splits of the evaluation at a step, the last one among them."""
+    from unimo.training import evaluation
+
+    training = {"num_steps": 8, "log_every": 2, "evaluate_every": 4, "average_decay": 0.9}
+    config = str(
+        write_job(tmp_path / "job.yaml", job(small_world, "text_classification", tmp_path / "whole", training=training))
+    )
+    assert main(["train", "--config", config]) == 0
+    plain, calls = evaluation.evaluate, []
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == step // 2:  # the second split of an evaluation
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(*arguments)
+
+    monkeypatch.setattr(evaluation, "evaluate", interrupted)
+    broken = tmp_path / "broken"
+    assert main(["train", "--config", config, "--output", str(broken)]) == 75
+    assert os.readlink(broken / "checkpoints" / "latest") == f"step-{step:08d}"
+    assert [event["split"] for event in events(broken) if event["step"] == step] == ["train"]
+    monkeypatch.undo()
+    assert main(["train", "--config", config, "--output", str(broken), "--resume"]) == 0
+    assert events(broken) == events(tmp_path / "whole")
+    for name in ("step-00000008", "best"):
+        whole = (tmp_path / "whole" / "checkpoints" / name / "model.safetensors").read_bytes()
+        assert whole == (broken / "checkpoints" / name / "model.safetensors").read_bytes()
+    ours, theirs = read_json(broken / "report.json"), read_json(tmp_path / "whole" / "report.json")
+    assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_one_process_that_is_told_to_stop_within_an_evaluation_stops_all(
+    small_world: SmallWorld, tmp_path: Path
+) -> None:
+    training = {"num_steps": 6, "log_every": 1, "evaluate_every": 3}
+    configs = {}
+    for name in ("whole", "broken"):
+        values = job(small_world, "text_classification", tmp_path / name, training=training)
+        values["data"]["tokens_per_batch"] = 200  # several batches a process
+        configs[name] = write_job(tmp_path / f"{name}.yaml", values)
+    for name, how, end in (
+        ("whole", "fresh", "finished"),
+        ("broken", "stopped", "preempted"),
+        ("broken", "resumed", "finished"),
+    ):
+        launch([configs[name]], 2, tmp_path / how, how=how)
+        logs = [(tmp_path / how / f"workerlog.{rank}").read_text() for rank in range(2)]
+        assert [log.count(f"ENDED {end}") for log in logs] == [1, 1]
+        if how == "stopped":
+            assert os.readlink(tmp_path / name / "checkpoints" / "latest") == "step-00000003"
+    assert events(tmp_path / "broken") == events(tmp_path / "whole")
+    last = Path("checkpoints") / "step-00000006" / "model.safetensors"
     assert (tmp_path / "whole" / last).read_bytes() == (tmp_path / "broken" / last).read_bytes()
 
 

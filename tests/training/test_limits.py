@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from unimo.config.job import DistributedConfig, JobConfig, PrecisionConfig, TrainingConfig
+from unimo.config.job import DistributedConfig, JobConfig, NcclConfig, PrecisionConfig, TrainingConfig
 from unimo.errors import InputError
-from unimo.training.distributed import ProcessGroup
+from unimo.training.distributed import ProcessGroup, start_processes
 from unimo.training.limits import check_possible, check_streams
 from unimo.training.task import TrainingStream
 
@@ -30,9 +30,9 @@ def job(compute: Any = "float32", stage: int = 0, **training: Any) -> JobConfig:
         (job("float16"), 2, False, "precision.compute: float16 needs a GPU"),
         (job(stage=1), 1, False, "distributed.sharding_stage: 1 shares out over processes, but there is only one"),
         (job(stage=2), 2, False, "distributed.sharding_stage: 2 needs GPUs"),
-        (job(stage=3), 2, True, "distributed.sharding_stage: 3 shares out the word embeddings"),
+        (job(stage=3), 2, False, "distributed.sharding_stage: 3 needs GPUs"),
+        (job(stage=3, gradient_accumulation_steps=2), 2, True, "gradient_accumulation_steps must be 1"),
         (job(stage=2, gradient_accumulation_steps=2), 2, True, "gradient_accumulation_steps must be 1"),
-        (job("float16", stage=2), 2, True, "take bfloat16"),
         (job(stage=2, average_decay=0.9), 2, True, "training.average_decay"),
     ],
 )
@@ -50,6 +50,8 @@ def test_what_cannot_work_is_refused(given: JobConfig, world_size: int, on_gpu: 
         (job("bfloat16"), 8, True),
         (job("float16", stage=1), 8, True),
         (job("bfloat16", stage=2), 8, True),
+        (job("float16", stage=2), 8, True),
+        (job("bfloat16", stage=3), 8, True),
     ],
 )
 def test_what_can_work_is_let_through(given: JobConfig, world_size: int, on_gpu: bool) -> None:
@@ -69,3 +71,20 @@ def test_nonsense_is_refused_with_the_config() -> None:
         DistributedConfig(sharding_stage=4)
     with pytest.raises(ValueError, match="hang_seconds"):
         DistributedConfig(hang_seconds=0)
+    with pytest.raises(ValueError, match="start_seconds"):
+        DistributedConfig(start_seconds=-1)
+
+
+def test_settings_of_nccl_need_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = DistributedConfig(nccl=NcclConfig(socket_interface="eth0", infiniband=False, debug="INFO"))
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
+    with pytest.raises(InputError, match=r"^distributed\.nccl: needs GPUs"):
+        start_processes(config)
+    assert config.nccl.environment() == {
+        "NCCL_SOCKET_IFNAME": "eth0",
+        "NCCL_IB_DISABLE": "1",
+        "NCCL_DEBUG": "INFO",
+    }
+    assert NcclConfig().environment() == {}
+    with pytest.raises(ValueError, match="LOUD"):
+        NcclConfig(debug="LOUD")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ import pytest
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.jobs import Ground, Run
 from tests.tasks.jobs import job, write_job
+from unimo.training import supervisor
+from unimo.training.checkpoint import CheckpointFolder
 from unimo.training.health import Heartbeat, is_running, process_start
-from unimo.training.supervisor import Worker, _outcome
+from unimo.training.supervisor import Plan, Supervisor, Worker, _outcome
 
 SELF = {"pid": os.getpid(), "started": process_start(os.getpid())}
 
@@ -45,6 +49,7 @@ def test_an_error_is_the_reason_and_not_those_whom_the_launcher_killed_later() -
         (1, {0: worker(0, 1.0, status="preempted", time=1.0), 1: worker(1, 1.0)}, False, "preempted"),
         (1, {0: worker(0, 1.0)}, True, "preempted"),
         (2, {0: worker(0, 1.0, status="refused", error="a.yaml: no", time=1.0)}, False, "refused"),
+        (2, {0: worker(0, 1.0, status="refused", error="disk full", time=1.0)}, True, "refused"),
         (-9, {0: worker(0, 1.0)}, False, "launcher_died"),
         (-9, {}, False, "launcher_died"),
         (1, {}, False, "failed"),
@@ -140,6 +145,138 @@ def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(groun
         _, errors = node.communicate(timeout=180)
         assert node.returncode == 0, errors
     assert two.results(20) == one.results(20)
+
+
+@pytest.mark.multiprocess
+@pytest.mark.parametrize("flags", [[], ["--max_restarts", "3"]], ids=["alone", "supervised"])
+def test_no_space_at_all_is_one_refusal_and_costs_no_checkpoint(
+    small_world: SmallWorld, tmp_path: Path, flags: list[str]
+) -> None:
+    from unimo.cli import main
+
+    values = job(small_world, "text_classification", tmp_path / "run", training={"num_steps": 2})
+    config = write_job(tmp_path / "a.yaml", values)
+    assert main(["train", "--config", str(config)]) == 0
+    process = subprocess.run(
+        [sys.executable, "-m", "unimo", "train", "--config", str(config), "--resume", *flags],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert process.returncode == 2
+    assert [line for line in process.stderr.splitlines() if "Traceback" in line or "error" in line] == [
+        process.stderr.splitlines()[-1]
+    ]
+    assert "File too large; nothing more can be written" in process.stderr
+    checkpoints = CheckpointFolder(tmp_path / "run" / "checkpoints", {})
+    assert checkpoints.find_whole() == checkpoints.path(2)
+
+
+def stubbed(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, **plan: Any) -> Supervisor:
+    """A supervisor whose launcher is a few lines of Python."""
+    monkeypatch.setattr(Plan, "launcher", lambda *_: [sys.executable, "-c", code])
+    for name in ("_adopt_orphans", "_children"):  # this process has children of its own, which must live
+        monkeypatch.setattr(supervisor, name, lambda: [])
+    folder.mkdir(exist_ok=True)
+    return Supervisor(Plan([], folder, **plan))
+
+
+def event_names(folder: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in (folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_disk_that_fills_up_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The process dies without a word, for there is no room for one."""
+    looks = iter(["", "runs: No space left on device"])
+    monkeypatch.setattr(supervisor, "_full_disk", lambda folder: next(looks))
+    assert stubbed(tmp_path / "run", monkeypatch, "raise SystemExit(1)", max_restarts=5).run() == 2
+    assert event_names(tmp_path / "run") == ["started", "refused"]
+    assert capsys.readouterr().err == "unimo: error: runs: No space left on device\n"
+
+
+def test_a_start_that_hangs_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every attempt would sleep for ten minutes, and is killed."""
+    supervised = stubbed(
+        tmp_path / "run", monkeypatch, "import time; time.sleep(600)", start_seconds=0.5, max_restarts=1
+    )
+    monkeypatch.setattr(supervised, "_sleep", lambda seconds: None)
+    assert supervised.run() == 1
+    assert event_names(tmp_path / "run") == ["started", "hung"] * 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "a process had not begun 0.5 s after the start (distributed.start_seconds)" in told
+
+
+def test_a_process_that_has_begun_is_given_its_time(tmp_path: Path) -> None:
+    watching = Supervisor(Plan([], tmp_path, devices=2, hang_seconds=1e12, start_seconds=5.0))
+    begun, late = worker(0), worker(1)
+    begun.beat = 1.0
+    assert watching._hung({0: begun, 1: late}, time.time()) is None
+    found = watching._hung({0: begun, 1: late}, time.time() - 6)
+    assert found is not None and found.culprit is late
+    late.beat = 2.0
+    assert watching._hung({0: begun, 1: late}, time.time() - 6) is None
+    assert watching._hung({0: begun}, time.time() - 6) is not None  # the other one has not even a file
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_the_signal_that_stopped_a_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    supervised = stubbed(
+        tmp_path / "run", monkeypatch, "import time; time.sleep(600)", start_seconds=1e6, max_restarts=9
+    )
+    look, looks = supervised._look, iter(range(10**6))
+
+    def told(workers: dict[int, Worker]) -> None:
+        if next(looks) == 2:
+            os.kill(os.getpid(), number)
+        look(workers)
+
+    monkeypatch.setattr(supervised, "_look", told)
+    assert supervised.run() == 75
+    assert f"stopped by {number.name}" in capsys.readouterr().err
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [(event["event"], event.get("message")) for event in events[1:]] == [("preempted", number.name)]
+
+
+def test_leftovers_of_other_machines_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All supervisors have gone; the processes of two are on hosts whose names begin or end like this one's."""
+    killed: list[int] = []
+    monkeypatch.setattr(supervisor.socket, "gethostname", lambda: "host-1")
+    monkeypatch.setattr(supervisor, "_signal", lambda pid, number: killed.append(pid))
+    monkeypatch.setattr(supervisor, "_wait_until_gone", lambda worker: None)
+    monkeypatch.setattr(supervisor, "is_running", lambda worker: worker["pid"] in (11, 12, 13, 14))
+    names = {11: "host-1-999-5", 12: "host-10-999-5", 13: "host-1-0-999-5", 14: "other-host-1-999-5"}
+    for pid, name in names.items():
+        (tmp_path / "workers" / name).mkdir(parents=True)
+        (tmp_path / "workers" / name / "rank-0.json").write_text(json.dumps({"pid": pid, "started": "5", "rank": 0}))
+    Supervisor(Plan([], tmp_path))._kill_leftovers()
+    assert killed == [11]
+    assert sorted(path.name for path in (tmp_path / "workers").iterdir()) == sorted(
+        name for pid, name in names.items() if pid != 11
+    )
+
+
+def test_the_example_for_kubernetes_restarts_no_mistake() -> None:
+    """Exit status 2 fails the job, 75 does not count; such a policy works with restartPolicy Never alone."""
+    import yaml
+
+    _, example = yaml.safe_load_all((REPOSITORY / "run_scripts" / "cluster" / "kubernetes.yaml").read_text())
+    assert example["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+    (container,) = example["spec"]["template"]["spec"]["containers"]
+    rules = example["spec"]["podFailurePolicy"]["rules"]
+    by_status = {
+        value: rule["action"] for rule in rules if "onExitCodes" in rule for value in rule["onExitCodes"]["values"]
+    }
+    assert by_status == {2: "FailJob", 75: "Ignore"}
+    assert all(rule["onExitCodes"]["containerName"] == container["name"] for rule in rules if "onExitCodes" in rule)
 
 
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,30 +12,55 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 
-def run_jobs(configs: list[str], sharding_stage: int = 0) -> None:
+def run_jobs(configs: list[str], sharding_stage: int = 0, how: str = "fresh") -> None:
+    """``how``: `fresh`; `resumed`; or `stopped`, where one process gets SIGTERM in the first evaluation."""
     from unimo.cli.jobs import load_job
+    from unimo.config.job import DistributedConfig
     from unimo.tasks.assembly import assemble
     from unimo.training.distributed import start_processes
+    from unimo.training.health import Preempted
     from unimo.training.trainer import Trainer
 
-    group = start_processes(sharding_stage)
+    group = start_processes(DistributedConfig(sharding_stage=sharding_stage))
     for config in configs:
         job, options = load_job([Path(config)], [])
         assembly = assemble(job, options, group)
-        Trainer(job, assembly.task, assembly.model, group).train({})
+        if how == "stopped":
+            stop_second_process(group)
+        try:
+            Trainer(job, assembly.task, assembly.model, group).train({}, resume=how == "resumed")
+            print("ENDED finished", flush=True)
+        except Preempted:
+            print("ENDED preempted", flush=True)
 
 
-def launch(configs: list[Path], processes: int, logs: Path, sharding_stage: int = 0) -> Any:
+def stop_second_process(group: Any) -> None:
+    """SIGTERM for process 1 alone, within the first item of the second split that is evaluated."""
+    plain, maps = group.map, iter(range(1000))
+
+    def interrupted(work: Any, items: Any) -> Any:
+        is_second = next(maps) == 1
+
+        def told(item: Any) -> Any:
+            if is_second and group.rank == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return work(item)
+
+        return plain(told, items)
+
+    group.map = interrupted
+
+
+def launch(configs: list[Path], processes: int, logs: Path, sharding_stage: int = 0, how: str = "fresh") -> Any:
     """Run jobs in so many processes on gloo; fails with the end of the first log.
 
     Where gloo's processes do not find each other at the start (a port that is not open yet, on a crowded machine), they
     are started once more; a process that dies for a reason of its own dies again.
     """
-    import os
     import subprocess
 
     command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)]
-    command += ["--log_dir", str(logs), __file__, str(sharding_stage), *map(str, configs)]
+    command += ["--log_dir", str(logs), __file__, how, str(sharding_stage), *map(str, configs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     for _ in range(2):
         finished = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, timeout=300)
@@ -43,4 +70,4 @@ def launch(configs: list[Path], processes: int, logs: Path, sharding_stage: int 
 
 
 if __name__ == "__main__":
-    run_jobs(sys.argv[2:], int(sys.argv[1]))
+    run_jobs(sys.argv[3:], int(sys.argv[2]), sys.argv[1])

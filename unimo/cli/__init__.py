@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the verb that ``argv`` names; returns the exit status.
 
     A user's mistake becomes one line on standard error and status 2; Ctrl-C becomes status 130; a reader of our
-    output who closes the pipe early ends the program quietly.
+    output who closes the pipe early ends the program quietly. A disk without space counts as a mistake of the user's:
+    the same command fails again until there is some.
     """
     from unimo.cli.verbs import run_verb
 
@@ -40,3 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # what is left in the buffer must go somewhere at exit, or Python complains then
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        from unimo.training.writer import told_of_full_disk
+
+        if (told := told_of_full_disk(error)) is None:
+            raise
+        print(f"unimo: error: {told}", file=sys.stderr)
+        return USAGE_ERROR

@@ -80,8 +80,8 @@ def write_model(
         InputError: the tokenizer has another number of entries.
     """
     from unimo.cli.jobs import CONFIG_NAME
+    from unimo.manifest import seal
     from unimo.modeling.pretrained import write_model_files
-    from unimo.training.manifest import seal
 
     model = converted.model
     if tokenizer is not None:

@@ -13,12 +13,14 @@ from unimo.config.sweep import Combination, read_sweep
 from unimo.data.formats.parts import split_part
 from unimo.errors import InputError
 from unimo.files import atomic_write, write_json
+from unimo.manifest import check_listed
+from unimo.training.continuity import JOB_NAME
 
 if TYPE_CHECKING:
     from unimo.training.distributed import ProcessGroup
     from unimo.training.health import Heartbeat
 
-CONFIG_NAME = "config.yaml"
+CONFIG_NAME = JOB_NAME
 """The resolved job, in its run folder and in every checkpoint."""
 
 
@@ -26,8 +28,11 @@ def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig
     """A job and the options of its task, from yaml files and `--a.b value` overrides.
 
     Raises:
-        InputError: unknown task, unknown keys, wrong types; names file and key.
+        InputError: unknown task, unknown keys, wrong types; names file and key. Or a checkpoint's job is not the one
+            that it was written with.
     """
+    for path in files:
+        check_listed(path.parent, {path.name})
     kinds = _kinds(files, overrides)
     parts = load_config(kinds, files, overrides)
     read_sweep(kinds, files, overrides)  # what cannot be is an error for every verb, not for `sweep` alone
@@ -74,7 +79,7 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
         if launched_rank() == 0 and not resume and (folder / "metrics.jsonl").exists():
             raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
         check_splits(job)
-        processes = start_processes(job.distributed.sharding_stage)
+        processes = start_processes(job.distributed)
         return _train(job, options, resume, processes, heartbeat)
 
 
@@ -85,15 +90,17 @@ def _train(job: JobConfig, options: Any, resume: bool, processes: ProcessGroup, 
 
     folder = Path(job.output)
     assembly = assemble(job, options, processes)
-    # reads the training data; nothing is written before
+    # reads the training data, and compares the job with the one to go on with; nothing is written before
     trainer = Trainer(job, assembly.task, assembly.model, processes, heartbeat)
+    if resume:
+        trainer.resume()
     companions = {}
     if processes.is_first:
         with atomic_write(folder / CONFIG_NAME) as stream:
             stream.write(dump_config({"": job, "options": options}))
         companions = {CONFIG_NAME: folder / CONFIG_NAME, **assembly.write_companions(folder / "companions")}
         write_json(folder / "environment.json", describe_environment())
-    return trainer.train(companions, resume)
+    return trainer.train(companions)
 
 
 def rehearse_training(job: JobConfig, options: Any) -> Iterator[str]:

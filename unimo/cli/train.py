@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from unimo.errors import InputError
 
@@ -96,7 +97,6 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
         InputError: flags that make no sense, or a config that names no run folder.
     """
     from unimo.config import read_yaml
-    from unimo.config.job import DistributedConfig
     from unimo.training.supervisor import Plan, Supervisor
 
     if arguments.devices < 1 or arguments.nodes < 1 or arguments.max_restarts < 0:
@@ -109,10 +109,6 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
     folder = Path(values["output"])
     if not arguments.resume and (folder / "metrics.jsonl").exists():
         raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
-    distributed = values.get("distributed")
-    given = distributed.get("hang_seconds") if isinstance(distributed, dict) else None
-    # anything else is a mistake, of which the workers will tell
-    hang_seconds = float(given) if isinstance(given, (int, float)) else DistributedConfig.hang_seconds
     folder.mkdir(parents=True, exist_ok=True)
     worker = [sys.executable, "-m", "unimo", "train", "--config", *map(str, arguments.config), *job_argv]
     plan = Plan(
@@ -123,10 +119,21 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
         arguments.master,
         arguments.node_rank,
         arguments.max_restarts,
-        hang_seconds,
+        _seconds(values, "hang_seconds"),
+        _seconds(values, "start_seconds"),
         arguments.resume,
     )
     return Supervisor(plan).run()
+
+
+def _seconds(values: Mapping[str, Any], name: str) -> float:
+    """A limit of a job's `distributed`, as the yaml has it."""
+    from unimo.config.job import DistributedConfig
+
+    distributed = values.get("distributed")
+    given = distributed.get(name) if isinstance(distributed, dict) else None
+    # anything else is a mistake, of which the workers will tell
+    return float(given if isinstance(given, int | float) else getattr(DistributedConfig, name))
 
 
 def job_help(argv: Sequence[str]) -> str:

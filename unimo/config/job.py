@@ -108,7 +108,8 @@ class TrainingConfig:
     """Passes over the training records, where num_steps is 0."""
 
     gradient_accumulation_steps: int = 1
-    """Batches whose gradients are averaged into one step."""
+    """Batches that a step reads one after another, as if they were one large batch: their losses weigh as the numbers
+    of their targets. Contrastive candidates are those of each batch."""
 
     seed: int = 1
     """Of everything random in the run."""
@@ -149,12 +150,42 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class NcclConfig:
+    """Settings of NCCL, which carries what GPUs send each other. What is left empty is NCCL's own choice."""
+
+    socket_interface: str = ""
+    """Network interface between machines, or several (NCCL_SOCKET_IFNAME), e.g. `eth0`."""
+
+    infiniband: bool = True
+    """Use InfiniBand or RoCE where there is any (NCCL_IB_DISABLE)."""
+
+    debug: str = ""
+    """What NCCL prints: WARN, INFO or TRACE (NCCL_DEBUG)."""
+
+    def __post_init__(self) -> None:
+        """Refuse words that NCCL does not know."""
+        if self.debug not in ("", "WARN", "INFO", "TRACE"):
+            raise ValueError(f"debug: {self.debug!r} is none of WARN, INFO, TRACE")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that NCCL reads; only what differs from its own choice."""
+        chosen = {"NCCL_SOCKET_IFNAME": self.socket_interface, "NCCL_DEBUG": self.debug}
+        return {name: value for name, value in chosen.items() if value} | (
+            {} if self.infiniband else {"NCCL_IB_DISABLE": "1"}
+        )
+
+
+@dataclass(frozen=True)
 class DistributedConfig:
     """How the processes of a job share the work. The global batch, and so the result, is the same for any number."""
 
     sharding_stage: int = 0
     """What is shared out among processes in place of being held by each: 0 nothing; 1 the optimizer's moments; 2 the
-    gradients besides, which needs GPUs and was never run here; 3, the weights besides, is refused with the reason."""
+    gradients besides; 3 the weights besides, but for the word embeddings, which are read in two places. 2 and 3 need
+    GPUs, were never run here, and are refused on CPU."""
+
+    nccl: NcclConfig = field(default_factory=NcclConfig)
+    """How GPUs talk to each other; refused on CPU."""
 
     recompute: bool = False
     """Compute each layer's activations again in the backward pass in place of keeping them: less memory, a third more
@@ -167,12 +198,16 @@ class DistributedConfig:
     """A process that has finished no step and no evaluation batch for this long counts as hung, and its supervisor
     starts the job again; longer than the longest step, checkpoint or computation of metrics."""
 
+    start_seconds: float = 3600.0
+    """The same for processes that have given no sign of life since the attempt began: longer than starting Paddle,
+    reading all data, and waiting for the other machines take."""
+
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""
         if self.sharding_stage not in (0, 1, 2, 3):
             raise ValueError(f"sharding_stage: {self.sharding_stage} is none of 0, 1, 2, 3")
-        if self.bucket_megabytes < 1 or self.hang_seconds <= 0:
-            raise ValueError("bucket_megabytes and hang_seconds: must be above 0")
+        if self.bucket_megabytes < 1 or self.hang_seconds <= 0 or self.start_seconds <= 0:
+            raise ValueError("bucket_megabytes, hang_seconds and start_seconds: must be above 0")
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from unimo.errors import InputError
 from unimo.files import atomic_folder, write_json
 from unimo.inference.exported import FORMAT_VERSION, MANIFEST_NAME, ExportedProgram
 from unimo.inference.programs import Port, Program, build_programs
+from unimo.manifest import seal
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import fingerprint
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
-from unimo.training.manifest import seal
 
 Array = np.ndarray
 TOKENIZER_NAME = "tokenizer.json"

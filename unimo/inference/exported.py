@@ -18,12 +18,12 @@ from unimo.data.sampling import sequential_batches
 from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.generation import BeamSettings, TargetStart, beam_search, prediction_text
+from unimo.manifest import check_files
 from unimo.modeling import ModelInputs
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
 from unimo.tokenization import UnimoTokenizer
-from unimo.training.manifest import check_files
 
 Array = np.ndarray
 MANIFEST_NAME = "export.json"

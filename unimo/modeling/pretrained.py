@@ -14,6 +14,7 @@ import numpy as np
 from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
 from unimo.files import read_json, write_json
+from unimo.manifest import check_listed
 from unimo.modeling.heads import HEADS
 
 CONFIG_NAME = "config.json"
@@ -66,9 +67,11 @@ def read_config(folder: str | Path) -> tuple[UnimoConfig, dict[str, int]]:
     """The config and the heads of a saved model.
 
     Raises:
-        InputError: config.json is missing, is not JSON, or has keys or values that are not a UnimoConfig's.
+        InputError: config.json is missing, is not the one that a manifest.json beside it lists, is not JSON, or has
+            keys or values that are not a UnimoConfig's.
     """
     path = Path(folder) / CONFIG_NAME
+    check_listed(folder, {CONFIG_NAME})
     values = read_json(path)
     if not isinstance(values, dict):
         raise InputError.at(path, "expected a JSON object")
@@ -122,7 +125,7 @@ def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
     """Every array of a saved model, by parameter name.
 
     Raises:
-        InputError: the weights file is missing or damaged.
+        InputError: the weights file is missing, damaged, or not the one that a manifest.json beside it lists.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -130,6 +133,7 @@ def read_arrays(folder: str | Path) -> dict[str, np.ndarray]:
     path = Path(folder) / WEIGHTS_NAME
     if not path.is_file():
         raise InputError.at(path, "no such file")
+    check_listed(folder, {WEIGHTS_NAME})
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

@@ -14,6 +14,7 @@ from unimo.config.job import DataConfig, JobConfig
 from unimo.data.examples import RegionInput
 from unimo.data.images import ImageSource, open_images, region_input
 from unimo.errors import InputError
+from unimo.manifest import check_listed
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config
 from unimo.regions import FeatureSpec, assert_same_features
@@ -69,12 +70,13 @@ def load_tokenizer(path: str | Path) -> UnimoTokenizer:
     """A saved tokenizer, or a released dictionary folder.
 
     Raises:
-        InputError: neither is there.
+        InputError: neither is there, or the file is not the one that its checkpoint was written with.
     """
     if not path:
         raise InputError("tokenizer: no tokenizer was named, and there is no init_from to take one from")
     folder = Path(path)
     if folder.is_file() or (folder / TOKENIZER_NAME).is_file():
+        check_listed(*((folder.parent, {folder.name}) if folder.is_file() else (folder, {TOKENIZER_NAME})))
         return UnimoTokenizer.from_pretrained(folder)
     return UnimoTokenizer.from_release(folder)
 
@@ -208,8 +210,9 @@ def load_own_detector(checkpoint: str | Path) -> Detector:
     """The detector that lies beside a checkpoint's weights.
 
     Raises:
-        InputError: there is none, or one whose features the checkpoint was not trained on.
+        InputError: there is none, a damaged one, or one whose features the checkpoint was not trained on.
     """
+    check_listed(checkpoint, {DETECTOR_FOLDER})
     detector = load_detector(Path(checkpoint) / DETECTOR_FOLDER)
     check_features(read_config(checkpoint)[0], detector.spec, checkpoint)
     return detector

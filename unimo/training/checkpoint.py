@@ -21,10 +21,10 @@ import numpy as np
 
 from unimo.errors import InputError
 from unimo.files import read_json, write_json
+from unimo.manifest import check_whole, seal, sync_folder
 from unimo.modeling import UnimoConfig, UnimoModel
 from unimo.modeling.pretrained import load_arrays, read_arrays, read_config, write_arrays
 from unimo.training.distributed import ProcessGroup
-from unimo.training.manifest import check_whole, seal, sync_folder
 
 OPTIMIZER_NAME = "optimizer.safetensors"
 STATE_NAME = "state.json"
@@ -52,6 +52,9 @@ class TrainingState:
     scaler: Mapping[str, float] = field(default_factory=dict)
     """Of float16's loss scaling."""
 
+    owes_evaluation: bool = False
+    """Whether this step's evaluation was given up, and is the first thing that a resumed run does."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -62,9 +65,9 @@ class Snapshot:
     head_sizes: Mapping[str, int]
 
     @classmethod
-    def of(cls, model: UnimoModel) -> Snapshot:
-        """Copy a model's weights."""
-        return cls(host_copy(model.state_dict()), model.config, dict(model.head_sizes))
+    def of(cls, model: UnimoModel, weights: Mapping[str, Any] | None = None) -> Snapshot:
+        """Copy a model's weights; ``weights`` in place of those that it holds."""
+        return cls(host_copy(model.state_dict() if weights is None else weights), model.config, dict(model.head_sizes))
 
 
 def host_copy(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:

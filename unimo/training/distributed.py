@@ -17,6 +17,8 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
+from unimo.config.job import DistributedConfig
+from unimo.errors import InputError
 from unimo.modeling.tensors import as_tensor
 
 Item = TypeVar("Item")
@@ -26,6 +28,12 @@ FRAME_BYTES = 1 << 10  # of an object, sent with its length: small ones take one
 CHUNK_BYTES = 4 << 20  # of what is longer, sent in turns so that no process holds all padded copies at once
 POLL_SECONDS = 0.05  # between looks at who has arrived; a look takes 44 ms of Paddle's store
 ARRIVED_KEY = "unimo/arrived"
+STOP_KEY = "unimo/stop"
+LOOK_SECONDS = 2.0  # between looks at whether another process was asked to stop, for the same reason
+
+
+class Abandoned(Exception):  # noqa: N818 (nothing went wrong)
+    """Shared work was given up by all processes, because one of them was asked to stop."""
 
 
 class ProcessGroup:
@@ -35,7 +43,11 @@ class ProcessGroup:
         self.rank, self.world_size = rank, world_size
         self.on_wait: Callable[[], None] = lambda: None
         """Called now and then by a process that waits for others or works through ``map``: it is alive."""
+        self.asked_to_stop: Callable[[], bool] = lambda: False
+        """Whether this process was asked to stop: ``map`` is then given up, by all processes at the same place."""
         self._num_meetings = 0
+        self._told_of_stop = False
+        self._looked = 0.0
 
     @property
     def is_first(self) -> bool:
@@ -51,6 +63,7 @@ class ProcessGroup:
         expected, arrived = self._num_meetings * self.world_size, store.add(ARRIVED_KEY, 1)
         while arrived < expected:
             self.on_wait()
+            self._tell_of_stop()
             time.sleep(POLL_SECONDS)
             arrived = store.add(ARRIVED_KEY, 0)
         # the store is the first process's: nobody goes on, and perhaps ends, before all have seen that all are here
@@ -87,18 +100,46 @@ class ProcessGroup:
         """``work`` of every item, in the items' order, for everybody; each process works on every n-th item.
 
         What an item gives does not depend on the number of processes, so neither does anything made of the results.
+
+        Raises:
+            Abandoned: a process was asked to stop before all were through; on every process, or on none.
         """
-        mine = []
-        for item in items[self.rank :: self.world_size]:
+        mine, own = [], items[self.rank :: self.world_size]
+        for item in own:
+            if self._should_give_up():
+                break
             mine.append(work(item))
             self.on_wait()
+        stopped = len(mine) < len(own)
         if self.world_size == 1:
+            if stopped:
+                raise Abandoned
             return mine
         self.meet()
+        everybody = self.gather((None if stopped else mine, stopped))
+        if any(stopped for _, stopped in everybody):
+            raise Abandoned
         results: list[Any] = [None] * len(items)
-        for rank, theirs in enumerate(self.gather(mine)):
+        for rank, (theirs, _) in enumerate(everybody):
+            assert theirs is not None
             results[rank :: self.world_size] = theirs
         return results
+
+    def _should_give_up(self) -> bool:
+        """Whether this process was asked to stop, or another one was: in time, not at the same item."""
+        if self.asked_to_stop():
+            self._tell_of_stop()
+            return True
+        if self.world_size == 1 or time.monotonic() - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        return bool(paddle.base.core.create_or_get_global_tcp_store().add(STOP_KEY, 0))
+
+    def _tell_of_stop(self) -> None:
+        """Let the others know that this process was asked to stop."""
+        if self.world_size > 1 and not self._told_of_stop and self.asked_to_stop():
+            paddle.base.core.create_or_get_global_tcp_store().add(STOP_KEY, 1)
+            self._told_of_stop = True
 
     def _gather_bytes(self, data: np.ndarray, size: int) -> list[np.ndarray]:
         """Everybody's bytes, padded to ``size``."""
@@ -119,15 +160,25 @@ def launched_rank() -> int:
     return int(os.environ.get("PADDLE_TRAINER_ID") or 0)
 
 
-def start_processes(sharding_stage: int = 0) -> ProcessGroup:
-    """Join the other processes of the job, where the launcher's variables say that there are any."""
+def start_processes(config: DistributedConfig) -> ProcessGroup:
+    """Join the other processes of the job, where the launcher's variables say that there are any.
+
+    Raises:
+        InputError: settings of NCCL without GPUs.
+    """
+    if variables := config.nccl.environment():
+        if not paddle.get_device().startswith("gpu"):
+            raise InputError(
+                "distributed.nccl: needs GPUs; processes on CPU talk over gloo, which has no such settings"
+            )
+        os.environ.update(variables)  # before the first communicator is made, which reads them
     world_size = launched_world_size()
     if world_size == 1:
         return ProcessGroup()
     from paddle.distributed import fleet
 
     strategy = fleet.DistributedStrategy()
-    shards = world_size if sharding_stage == 1 else 1
+    shards = world_size if config.sharding_stage == 1 else 1
     strategy.hybrid_configs = {"dp_degree": world_size // shards, "sharding_degree": shards}
     fleet.init(is_collective=True, strategy=strategy, log_level="ERROR")
     return ProcessGroup(paddle.distributed.get_rank(), world_size)

@@ -57,10 +57,16 @@ class BestMetric:
 
 
 def evaluate_splits(job: JobConfig, task: Task, model: UnimoModel, step: int, log: RunLog) -> dict[str, Evaluation]:
-    """Score and log every split."""
-    evaluations = {}
+    """Score every split, then log them all: an evaluation that is given up half-way leaves no line.
+
+    Raises:
+        Abandoned: a process was asked to stop; on every process.
+    """
+    evaluations, seconds = {}, {}
     for split, path in job.data.evaluate.items():
         started = time.perf_counter()
         evaluations[split] = evaluate(task, model, path)
-        log.log(step, split, {**evaluations[split].metrics, "seconds": time.perf_counter() - started})
+        seconds[split] = time.perf_counter() - started
+    for split, evaluation in evaluations.items():
+        log.log(step, split, {**evaluation.metrics, "seconds": seconds[split]})
     return evaluations

@@ -18,6 +18,7 @@ from typing import Any
 
 from unimo.errors import InputError
 from unimo.files import write_json
+from unimo.training.writer import told_of_full_disk
 
 FOLDER_VARIABLE = "UNIMO_WORKERS"
 EXIT_PREEMPTED = 75
@@ -76,14 +77,19 @@ class Heartbeat:
             os.utime(self.path, (now, now))
 
     def end(self, status: str, error: str = "") -> None:
-        """Note why this process ends."""
+        """Note why this process ends, where there is room for that."""
         if self.path is not None:
-            write_json(self.path.with_suffix(".end.json"), {"status": status, "error": error, "time": time.time()})
+            with contextlib.suppress(OSError):  # whoever watches finds out by himself that there is none
+                write_json(self.path.with_suffix(".end.json"), {"status": status, "error": error, "time": time.time()})
 
 
 @contextlib.contextmanager
 def watched(heartbeat: Heartbeat) -> Iterator[None]:
-    """Note how the block ends, and end this process where its launcher was killed."""
+    """Note how the block ends, and end this process where its launcher was killed.
+
+    Raises:
+        InputError: in place of the system's error where nothing more can be written: trying again does not help.
+    """
     stopped = threading.Event()
     if "PADDLE_TRAINER_ID" in os.environ:
         threading.Thread(target=_end_with_parent, args=(os.getppid(), stopped), daemon=True).start()
@@ -97,6 +103,9 @@ def watched(heartbeat: Heartbeat) -> Iterator[None]:
         heartbeat.end("refused", str(error))
         raise
     except BaseException as error:
+        if (told := told_of_full_disk(error)) is not None:
+            heartbeat.end("refused", str(told))
+            raise told from error
         heartbeat.end("failed", f"{type(error).__name__}: {error}")
         raise
     finally:

@@ -58,11 +58,6 @@ def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
         raise InputError(f"distributed.sharding_stage: {stage} shares out over processes, but there is only one")
     if stage == 1:
         return
-    if stage == 3:
-        raise InputError(
-            "distributed.sharding_stage: 3 shares out the word embeddings, which the language head reads outside of "
-            "their layer (tied weights), where Paddle does not gather them; 1 and 2 work"
-        )
     if not on_gpu:
         raise InputError(
             f"distributed.sharding_stage: {stage} needs GPUs: Paddle's group_sharded_parallel fails on CPU; 1 works"
@@ -72,8 +67,6 @@ def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
             f"distributed.sharding_stage: {stage} sums gradients at every backward, so "
             "training.gradient_accumulation_steps must be 1"
         )
-    if job.precision.compute == "float16":
-        raise InputError(f"distributed.sharding_stage: {stage} hides overflows from loss scaling; take bfloat16")
     if job.training.average_decay:
         raise InputError(
             f"distributed.sharding_stage: {stage} has no whole weights to average (training.average_decay)"

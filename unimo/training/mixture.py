@@ -9,6 +9,7 @@ import numpy as np
 
 from unimo.config.job import DataConfig
 from unimo.data.sampling import BatchStream, choose_stream, share_of_rank
+from unimo.errors import InputError
 from unimo.training.task import StepBatch, TrainingStream
 
 
@@ -73,8 +74,14 @@ class Mixture:
         return {stream.name: batches.state() for stream, batches in zip(self.streams, self._batches, strict=True)}
 
     def load_state(self, state: Mapping[str, Mapping[str, int]]) -> None:
-        """Continue where ``state`` was taken; an empty one is another program's, after which the data begin anew."""
+        """Continue where ``state`` was taken; an empty one is another program's, after which the data begin anew.
+
+        Raises:
+            InputError: the state is of other streams.
+        """
         if not state:
             return
+        if changed := sorted(set(state) ^ {stream.name for stream in self.streams}):
+            raise InputError(f"streams of training data: {', '.join(changed)} not in both the checkpoint and the job")
         for stream, batches in zip(self.streams, self._batches, strict=True):
             batches.load_state(dict(state[stream.name]))

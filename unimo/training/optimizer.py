@@ -110,13 +110,21 @@ class AdamW:
         arrays["num_updates"] = np.asarray([self._updates], np.int64)
         return arrays
 
+    def state_names(self) -> set[str]:
+        """Names that a saved state may speak of."""
+        return {parameter.name for parameter in self.parameters}
+
+    def weights(self, model: nn.Layer) -> dict[str, Tensor]:
+        """The model's whole weights, by name."""
+        return dict(model.state_dict())
+
     def load_state(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
         """Continue from a saved state.
 
         Raises:
             InputError: the state belongs to other parameters.
         """
-        names = {parameter.name for parameter in self.parameters}
+        names = self.state_names()
         own = {parameter.name for parameter in self._adamw._parameter_list}
         strangers = [key for key in arrays if key != "num_updates" and not _belongs(key, names)]
         if strangers or "num_updates" not in arrays:

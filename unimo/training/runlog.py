@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,30 @@ from unimo.files import atomic_write, parse_json
 class RunLog:
     """Appends events to a run's metrics.jsonl; of several processes one writes."""
 
-    def __init__(self, path: str | Path, resumed_step: int | None = None, writes: bool = True) -> None:
-        """``resumed_step``: events after it belong to a part of the run that is trained again, and are dropped."""
+    def __init__(
+        self,
+        path: str | Path,
+        resumed_step: int | None = None,
+        writes: bool = True,
+        evaluated_again: Collection[str] = (),
+    ) -> None:
+        """Open a log, and drop what is about to be done again.
+
+        Args:
+            path: metrics.jsonl.
+            resumed_step: events after it belong to a part of the run that is trained again; None begins anew.
+            writes: whether this process writes.
+            evaluated_again: splits whose events of that very step are dropped too.
+        """
         self.path, self.writes = Path(path), writes
         if not writes:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [] if resumed_step is None else [event for event in read_events(path) if event["step"] <= resumed_step]
+        kept = []
+        for event in read_events(path) if resumed_step is not None else ():
+            again = event["step"] == resumed_step and event["split"] in evaluated_again
+            if event["step"] <= resumed_step and not again:
+                kept.append(event)
         with atomic_write(self.path) as stream:
             stream.writelines(json.dumps(event) + "\n" for event in kept)
 

@@ -1,8 +1,10 @@
 """One optimizer step over all processes: the same sum of the same losses, whoever computes which part.
 
-A loss is a mean over things (target tokens, regions, rows) of a whole batch, of which each process holds some. So each
-multiplies its own mean by its share of them, and losses and gradients are summed: the result is the mean over the
-batch, for any number of processes. The shares are exchanged before the forward.
+A loss is a mean over things (target tokens, regions, rows) of all that a step reads: its micro-batches, of which each
+process holds some records. So each process multiplies each of its means by the share of things that it is of, and
+losses and gradients are summed: the result is the mean over one large batch, for any number of processes and batches.
+The shares are exchanged before the forward. What needs the records of a micro-batch together (contrastive learning's
+candidates) is computed within it, and averaged over them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Shares:
-    """What part of a micro-batch's losses this process holds, by loss name; ``""`` stands for those not named."""
+    """What part of a step's losses a process's micro-batch is, by loss name; ``""`` stands for those not named."""
 
     losses: Mapping[str, float]
     rows: float
@@ -60,7 +62,7 @@ class Stepper:
         loss = paddle.zeros([])
         for draw, shares in zip(draws, self._exchange_shares(draws, stop), strict=True):
             window.count(draw)
-            loss = loss + self._backward(draw, shares, len(draws), window)
+            loss = loss + self._backward(draw, shares, 1 / (len(draws) * self.group.world_size), window)
         # whoever averages during the backward pass leaves only the loss to be summed
         parameters = [] if self.optimizer.sums_gradients else self.optimizer.parameters
         loss = sum_gradients(self.group, parameters, loss, self.job.distributed.bucket_megabytes * MEGABYTE)
@@ -82,24 +84,23 @@ class Stepper:
         return finite
 
     def _exchange_shares(self, draws: Sequence[Draw], stop: bool) -> list[Shares]:
-        """This process's shares in every micro-batch."""
-        if self.group.world_size == 1:
+        """This process's shares in the step, by micro-batch."""
+        if self.group.world_size == 1 and len(draws) == 1:
             self.asked_to_stop = stop
-            return [Shares({"": 1.0}, 1.0)] * len(draws)
+            return [Shares({"": 1.0}, 1.0)]
         mine = [(dict(self.task.loss_counts(d.batches)) if d.batches else {}, num_rows(d.batches)) for d in draws]
         everybody = self.group.gather((mine, stop))
         self.asked_to_stop = any(each for _, each in everybody)
-        shares = []
-        for number, (counts, rows) in enumerate(mine):
-            others = [given[number] for given, _ in everybody]
-            losses = {
-                name: count / max(1, sum(theirs.get(name, 0) for theirs, _ in others)) for name, count in counts.items()
-            }
-            shares.append(Shares(losses, rows / max(1, sum(theirs for _, theirs in others))))
-        return shares
+        parts = [part for given, _ in everybody for part in given]
+        totals = {name: sum(counts.get(name, 0) for counts, _ in parts) for each, _ in parts for name in each}
+        all_rows = max(1, sum(rows for _, rows in parts))
+        return [
+            Shares({name: count / max(1, totals[name]) for name, count in counts.items()}, rows / all_rows)
+            for counts, rows in mine
+        ]
 
-    def _backward(self, draw: Draw, shares: Shares, num_draws: int, window: Window) -> Tensor:
-        """Forward and backward of a micro-batch; returns its part of the step's loss."""
+    def _backward(self, draw: Draw, shares: Shares, part: float, window: Window) -> Tensor:
+        """Forward and backward of a micro-batch, one ``part`` of the step; returns its share of the step's loss."""
         total = paddle.zeros([])
         if draw.batches or isinstance(self.optimizer, ShardedAdamW):
             with autocast(self.job.precision):
@@ -108,14 +109,14 @@ class Stepper:
             total = sum(weighed.values(), start=total)
             if weighed:
                 factor = self.scaler.scale * (self.group.world_size if self.optimizer.sums_gradients else 1)
-                (total / num_draws if factor == 1 else total * (factor / num_draws)).backward()
+                (total if factor == 1 else total * factor).backward()
             for name, value in weighed.items():
                 window.add(f"loss.{name}", value.detach(), shares.of(name))
             for name, value in report.items():
                 window.add(name, value * shares.rows, shares.rows)
         total = total.detach()
-        window.add("loss", total, 1 / self.group.world_size)
-        return total / num_draws
+        window.add("loss", total, part)
+        return total
 
     def _losses(self, draw: Draw) -> tuple[Losses, Report]:
         if isinstance(self.optimizer, ShardedAdamW):

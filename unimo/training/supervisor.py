@@ -1,16 +1,18 @@
 """Starts a job's processes through Paddle's launcher, watches them, and starts them again when one dies or hangs.
 
 A process that died is noticed within 5 seconds (Paddle's launcher looks every second, and gives the others three), one
-that hangs after the job's ``distributed.hang_seconds``, a launcher that was killed at once. What happened stands in the
-run folder's events.jsonl, what the processes printed in `logs/attempt-<n>/workerlog.<k>`. This file must not import
-Paddle: who watches should be small.
+that hangs after the job's ``distributed.hang_seconds``, or ``distributed.start_seconds`` before its first sign of life,
+a launcher that was killed at once. What happened stands in the run folder's events.jsonl, what the processes printed in
+`logs/attempt-<n>/workerlog.<k>`. This file must not import Paddle: who watches should be small.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +29,7 @@ from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.runtime.settings import clean_environment
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
+from unimo.training.writer import told_of_full_disk
 
 EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
@@ -36,6 +39,7 @@ TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, wh
 LAST_LINES = 20
 EXIT_REFUSED, EXIT_FAILED = 2, 1
 ORPHAN_SECONDS = 10.0
+ROOM_BYTES = 1 << 16  # that must fit into the run folder for processes to tell of themselves
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -57,6 +61,7 @@ class Plan:
     node_rank: int = -1
     max_restarts: int = 0
     hang_seconds: float = 300.0
+    start_seconds: float = 3600.0
     resume: bool = False
 
     def launcher(self, log_folder: Path, resume: bool) -> list[str]:
@@ -105,13 +110,18 @@ class Supervisor:
         node = f"node-{socket.gethostname()}-{os.getpid()}" if plan.nodes > 1 else ""
         self.logs_folder = plan.folder / "logs" / node
         self._stop_asked = 0.0
+        self._stop_signal = signal.SIGTERM  # what is named where a process was told to stop by others
+        # a host's name may be the beginning of another's, and hold dashes
+        self._own_leftovers = re.compile(rf"{re.escape(socket.gethostname())}-(\d+)-(\d*)")
 
     def run(self) -> int:
-        """Returns the exit status: 0, 75 after SIGTERM, 2 for a user's mistake, 1 where restarts did not help."""
+        """Returns the exit status: 0, 75 after SIGTERM or SIGINT, 2 for a refusal, 1 where restarts did not help."""
         handlers = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             _adopt_orphans()
             self._kill_leftovers()
+            if full := _full_disk(self.plan.folder):
+                return self._conclude(Outcome("refused", None, full))
             return self._run_attempts()
         finally:
             shutil.rmtree(self.workers_folder, ignore_errors=True)
@@ -158,24 +168,25 @@ class Supervisor:
         _end_all(launcher)
         self._look(workers)
         outcome = _outcome(launcher.returncode, workers, hung, bool(self._stop_asked))
+        if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
+            outcome = Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
         culprit = None if outcome.culprit is None else outcome.culprit.rank
-        self._note(outcome.status, attempt=attempt, process=culprit, message=outcome.message)
+        message = self._stop_signal.name if outcome.status == "preempted" else outcome.message
+        self._note(outcome.status, attempt=attempt, process=culprit, message=message)
         return outcome
 
-    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Worker | None:
-        """Until the launcher ends; returns the process that hung, if one did. Shows what the first process prints."""
+    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Outcome | None:
+        """Until the launcher ends; returns who hung, if one did. Shows what the first process prints."""
         told: set[int] = set()
-        shown = 0
+        shown, started = 0, time.time()
         while True:
             ended = launcher.poll() is not None
             self._look(workers)
             shown = _show(logs / "workerlog.0", shown)
             if ended:
                 return None
-            hung = [w for w in workers.values() if w.beat and time.time() - w.beat > self.plan.hang_seconds]
-            hung = [worker for worker in hung if not worker.end and worker.gone is None]
-            if hung:
-                return min(hung, key=lambda worker: worker.beat)
+            if (hung := self._hung(workers, started)) is not None:
+                return hung
             if self._stop_asked:
                 for rank, worker in workers.items():
                     if rank not in told and worker.gone is None:
@@ -186,6 +197,21 @@ class Supervisor:
                 if time.time() - self._stop_asked > STOP_SECONDS:
                     return None
             time.sleep(POLL_SECONDS)
+
+    def _hung(self, workers: dict[int, Worker], started: float) -> Outcome | None:
+        """A process that has done nothing for too long, in the middle or at the start of an attempt."""
+        now = time.time()
+        present = [worker for worker in workers.values() if not worker.end and worker.gone is None]
+        still = [worker for worker in present if worker.beat and now - worker.beat > self.plan.hang_seconds]
+        if still:
+            culprit = min(still, key=lambda worker: worker.beat)
+            return Outcome("hung", culprit, f"did nothing for {self.plan.hang_seconds:g} s, and was killed")
+        late = [worker for worker in present if not worker.beat]
+        if now - started <= self.plan.start_seconds or not (late or len(workers) < self.plan.devices):
+            return None
+        limit = f"{self.plan.start_seconds:g} s after the start (distributed.start_seconds)"
+        told = f"had not begun {limit}, and was killed"
+        return Outcome("hung", late[0], told) if late else Outcome("hung", None, f"a process {told}; see logs/")
 
     def _look(self, workers: dict[int, Worker]) -> None:
         """Read the processes' files, and note who is gone."""
@@ -208,8 +234,9 @@ class Supervisor:
         """Let the reason be the last thing that is seen."""
         if outcome.status == "finished":
             return 0
-        if self._stop_asked or outcome.status == "preempted":
-            print("unimo: stopped by SIGTERM; the same command with --resume goes on", file=sys.stderr)
+        if outcome.status != "refused" and (self._stop_asked or outcome.status == "preempted"):
+            told = "SIGINT (Ctrl-C)" if self._stop_signal == signal.SIGINT else self._stop_signal.name
+            print(f"unimo: stopped by {told}; the same command with --resume goes on", file=sys.stderr)
             return EXIT_PREEMPTED
         if outcome.culprit is not None and outcome.status != "refused":
             print(_last_lines(outcome.culprit.info.get("log", "")), file=sys.stderr)
@@ -219,10 +246,10 @@ class Supervisor:
 
     def _kill_leftovers(self) -> None:
         """End processes of an earlier supervisor of this run that was killed on this machine."""
-        for folder in (self.plan.folder / "workers").glob(f"{socket.gethostname()}-*"):
-            pid, started = folder.name.split("-")[-2:]
-            if is_running({"pid": pid, "started": started}):
-                continue
+        for folder in (self.plan.folder / "workers").glob("*"):
+            supervisor = self._own_leftovers.fullmatch(folder.name)
+            if supervisor is None or is_running({"pid": supervisor[1], "started": supervisor[2]}):
+                continue  # of another machine, where its numbers mean other processes, or still watched
             for path in folder.glob("rank-*.json"):
                 if not path.name.endswith(".end.json") and is_running(worker := read_json(path)):
                     _signal(int(worker["pid"]), signal.SIGKILL)
@@ -238,7 +265,8 @@ class Supervisor:
         return os.readlink(latest) if latest.is_symlink() else ""
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        self._stop_asked = self._stop_asked or time.time()
+        if not self._stop_asked:
+            self._stop_asked, self._stop_signal = time.time(), signal.Signals(number)
 
     def _sleep(self, seconds: float) -> None:
         deadline = time.time() + seconds
@@ -247,28 +275,47 @@ class Supervisor:
 
     def _note(self, event: str, **values: Any) -> None:
         line = {"time": round(time.time(), 3), "host": socket.gethostname(), "event": event, **values}
-        with open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
+        # where there is no room, the refusal is printed at least
+        with contextlib.suppress(OSError), open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
 
-def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Worker | None, stopped: bool) -> Outcome:
+def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Outcome | None, stopped: bool) -> Outcome:
     """What an attempt's end means."""
     ends = {rank: worker.end.get("status") for rank, worker in workers.items()}
     if returncode == 0 and workers and set(ends.values()) == {"finished"}:
         return Outcome("finished")
     if hung is not None:
-        return Outcome("hung", hung, "did nothing for too long, and was killed")
-    if stopped or "preempted" in ends.values():
-        return Outcome("preempted")
+        return hung
+    # before the stop that was asked for: a run that could not be saved does not go on where it stopped
     if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
         first = min(refused, key=lambda worker: worker.end["time"])
         return Outcome("refused", first, str(first.end["error"]))
+    if stopped or "preempted" in ends.values():
+        return Outcome("preempted")
     culprit = _first_to_fail(workers)
     if returncode is not None and returncode < 0 and (culprit is None or not culprit.end):
         return Outcome("launcher_died", None, f"the launcher was killed by signal {-returncode}")
     if culprit is None:
         return Outcome("failed", None, "the launcher failed before any process began; see logs/")
     return Outcome("failed", culprit, str(culprit.end.get("error") or "was killed (by hand, or out of memory)"))
+
+
+def _full_disk(folder: Path) -> str:
+    """Why nothing can be written into a folder; "" where it can, or where that is for another reason."""
+    probe = folder / f".room-{os.getpid()}"
+    try:
+        with open(probe, "wb") as stream:
+            stream.write(bytes(ROOM_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        told = told_of_full_disk(error)
+        return "" if told is None else str(told)
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return ""
 
 
 def _first_to_fail(workers: dict[int, Worker]) -> Worker | None:

@@ -22,7 +22,8 @@ from unimo.modeling import UnimoModel
 from unimo.runtime.progress import progress_bar
 from unimo.training.averaging import PREFIX, WeightAverage
 from unimo.training.checkpoint import CheckpointFolder, Snapshot, TrainingState, host_copy, load_checkpoint
-from unimo.training.distributed import ProcessGroup
+from unimo.training.continuity import check_same_job
+from unimo.training.distributed import Abandoned, ProcessGroup
 from unimo.training.evaluation import BestMetric, evaluate_splits
 from unimo.training.health import Heartbeat, Preempted, StopRequest
 from unimo.training.limits import check_possible, check_streams
@@ -60,7 +61,8 @@ class Trainer:
         self.folder = Path(job.output)
         self.shares_optimizer = job.distributed.sharding_stage > 0
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints, self.group)
-        self.optimizer = make_optimizer(job, task, model)
+        self.num_parameters = int(sum(math.prod(parameter.shape) for parameter in model.parameters()))
+        self.optimizer = make_optimizer(job, task, model, self.group)
         self.average = WeightAverage(model, job.training.average_decay) if job.training.average_decay else None
         if job.distributed.recompute:
             recompute_layers(model.layers)
@@ -74,26 +76,34 @@ class Trainer:
             raise InputError("training: num_steps or num_epochs must be above 0")
         self.best_metric = BestMetric.of(job, task)
         self.state = TrainingState(step=0, streams=self.mixture.state())
+        self.resumed = False
         self.seconds_before = 0.0
         self.writer = BackgroundWriter()
         self.stop = StopRequest()
+        for processes in (self.group, task.context.processes):  # one and the same, unless a caller made two
+            processes.asked_to_stop = lambda: self.stop.received
         self.skipped_in_a_row = 0
         self.said: set[str] = set()
 
     def train(self, companions: Mapping[str, Path], resume: bool = False) -> dict[str, Any]:
         """Train to the last step; returns the report that is also written to report.json.
 
-        ``companions``: name -> file or folder that every checkpoint carries.
+        ``companions``: name -> file or folder that every checkpoint carries. ``resume``: as :meth:`resume`, unless
+        that was called before.
 
         Raises:
-            Preempted: SIGTERM came; the run is saved.
+            Preempted: SIGTERM came; the run is saved. An evaluation under way is given up within a batch, and
+                made by the run that goes on.
             InputError: damaged checkpoints, a full disk, or steps in a row that were not finite.
         """
         self.checkpoints.companions = dict(companions)
         if self.group.is_first:
             self.checkpoints.recover()
-        resumed = resume and self._resume()
-        log = RunLog(self.folder / "metrics.jsonl", self.state.step if resumed else None, self.group.is_first)
+        if resume and not self.resumed:
+            self.resume()
+        again = self.job.data.evaluate if self.state.owes_evaluation else ()
+        resumed_step = self.state.step if self.resumed else None
+        log = RunLog(self.folder / "metrics.jsonl", resumed_step, self.group.is_first, again)
         self.group.meet()
         try:
             with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
@@ -115,6 +125,8 @@ class Trainer:
         """All remaining steps, with their evaluations and checkpoints."""
         started, window = time.perf_counter(), Window()
         training = self.job.training
+        if self.state.owes_evaluation:
+            self._finish_step(self.state.step, log, prefetcher)
         bar = progress_bar("step", self.num_steps, self.state.step, disable=not self.group.is_first)
         for step in range(self.state.step, self.num_steps):
             self._step(step, window, prefetcher)
@@ -126,18 +138,38 @@ class Trainer:
                 bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
                 window = Window()
             self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
-            if (training.evaluate_every and done % training.evaluate_every == 0) or last:
-                with self._kept_weights(), prefetcher.paused():
-                    self._evaluate_all(done, log)
+            if self._finish_step(done, log, prefetcher):
                 window.started = time.perf_counter()
-            stopping = self.stepper.asked_to_stop and not last
-            if (training.save_every and done % training.save_every == 0) or last or stopping:
-                self._save()
-            if stopping:
-                self.writer.wait()
-                self.group.meet()  # a launcher ends all processes once one has ended
-                raise Preempted
         bar.close()
+
+    def _finish_step(self, done: int, log: RunLog, prefetcher: Prefetcher) -> bool:
+        """What is due after a step: its evaluation, its checkpoint, and the end if one was asked for.
+
+        Returns whether there was an evaluation.
+        """
+        training, last = self.job.training, done == self.num_steps
+        due = (training.evaluate_every and done % training.evaluate_every == 0) or last or self.state.owes_evaluation
+        evaluates = bool(due and self.job.data.evaluate)
+        stopping = self.stepper.asked_to_stop and not (last and not evaluates)
+        if evaluates:
+            stopping = stopping or not self._evaluate_unless_stopped(done, log, prefetcher)
+        self.state = dataclasses.replace(self.state, owes_evaluation=evaluates and stopping)
+        if (training.save_every and done % training.save_every == 0) or last or stopping:
+            self._save()
+        if stopping:
+            self.writer.wait()
+            self.group.meet()  # a launcher ends all processes once one has ended
+            raise Preempted
+        return evaluates
+
+    def _evaluate_unless_stopped(self, step: int, log: RunLog, prefetcher: Prefetcher) -> bool:
+        """Evaluate; False where that was given up, and neither scores nor best weights were kept."""
+        try:
+            with self._kept_weights(), prefetcher.paused():
+                self._evaluate_all(step, log)
+        except Abandoned:
+            return False
+        return True
 
     def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """The model with the weights that are evaluated and kept: their average, where one is followed."""
@@ -189,21 +221,21 @@ class Trainer:
         """Copy what a checkpoint holds to host memory, and let it be written while training goes on."""
         if not (self.group.is_first or self.shares_optimizer):
             return
-        snapshot = Snapshot.of(self.model) if self.group.is_first else None
+        weights = self.optimizer.weights(self.model)
+        snapshot = Snapshot.of(self.model, weights) if self.group.is_first else None
         averages = self.average.state() if self.average is not None and self.group.is_first else {}
         arrays = host_copy({**self.optimizer.state(), **averages})
         state, shared_out = self.state, self.shares_optimizer
         self.writer.submit(lambda: self.checkpoints.save(snapshot, arrays, state, shared_out))
 
     def _save_best(self) -> None:
+        weights = self.optimizer.weights(self.model)
         if self.group.is_first:
-            snapshot = Snapshot.of(self.model)
+            snapshot = Snapshot.of(self.model, weights)
             self.writer.submit(lambda: self.checkpoints.save_best(snapshot))
 
     def _evaluate_all(self, step: int, log: RunLog) -> None:
         """Score every split; keep predictions and weights where they are the best so far."""
-        if not self.job.data.evaluate:
-            return
         evaluations = evaluate_splits(self.job, self.task, self.model, step, log)
         self._say(f"{name}: {note}" for name, each in evaluations.items() for note in each.notes)
         decisive = evaluations[self.best_metric.split].metrics
@@ -226,9 +258,15 @@ class Trainer:
                 print(note, flush=True)
                 self.said.add(note)
 
-    def _resume(self) -> bool:
-        """Go on from the checkpoint that the first process finds whole; False without one."""
-        found = self.group.broadcast(self._find_whole())
+    def resume(self) -> bool:
+        """Go on from the run folder's latest whole checkpoint; False without one. Every process must call this.
+
+        Raises:
+            InputError: no checkpoint is whole, or it is of another job; names the key.
+        """
+        found = self._find_whole()
+        self.group.meet()  # whose checksums may take longer than others wait in a collective
+        found = self.group.broadcast(found)
         if isinstance(found, InputError):
             raise found
         if found is None:
@@ -236,11 +274,15 @@ class Trainer:
         self.state, moments = load_checkpoint(self.model, found)
         averages = {name: moments.pop(name) for name in list(moments) if name.startswith(PREFIX)}
         self.optimizer.load_state(moments, str(found))
+        if bool(averages) != (self.average is not None):
+            had = "has an average of the weights" if averages else "has no average of the weights to go on from"
+            raise InputError.at(found, f"training.average_decay: the checkpoint {had}")
         if self.average is not None:
             self.average.load_state(averages)
         self.mixture.load_state(self.state.streams)
         self.stepper.scaler.load_state(dict(self.state.scaler))
         self.seconds_before = self.state.seconds
+        self.resumed = True
         return True
 
     def _find_whole(self) -> Path | InputError | None:
@@ -248,7 +290,11 @@ class Trainer:
         if not self.group.is_first:
             return None
         try:
-            return self.checkpoints.find_whole()
+            self.checkpoints.recover()
+            found = self.checkpoints.find_whole()
+            if found is not None:
+                check_same_job(found, self.job, self.task.options, self.num_steps, self.steps_per_epoch)
+            return found
         except InputError as error:
             return error
 
@@ -266,7 +312,7 @@ class Trainer:
             "splits": scores_at(self.folder / "metrics.jsonl", self.state.best_step, self.job.data.evaluate),
             "seconds": self.state.seconds,
             "num_processes": self.group.world_size,
-            "num_parameters": int(sum(math.prod(parameter.shape) for parameter in self.model.parameters())),
+            "num_parameters": self.num_parameters,
         }
         self.writer.wait()
         if self.group.is_first:
@@ -274,8 +320,8 @@ class Trainer:
         return report
 
 
-def make_optimizer(job: JobConfig, task: Task, model: UnimoModel) -> AdamW:
+def make_optimizer(job: JobConfig, task: Task, model: UnimoModel, group: ProcessGroup) -> AdamW:
     """AdamW, whose state is shared out as the job says."""
-    if job.distributed.sharding_stage == 2:
-        return ShardedAdamW(model, job.optimizer, task)
+    if job.distributed.sharding_stage > 1:
+        return ShardedAdamW(model, job.optimizer, task, group, job.distributed.sharding_stage)
     return AdamW(model, job.optimizer, shared_out=job.distributed.sharding_stage == 1)

@@ -20,7 +20,7 @@ def told_of_full_disk(error: BaseException) -> InputError | None:
     if number not in FULL:
         return None
     place = error.filename if isinstance(error, OSError) and error.filename else "checkpoints"
-    return InputError(f"{place}: {os.strerror(number)}; earlier checkpoints are intact")
+    return InputError(f"{place}: {os.strerror(number)}; nothing more can be written, earlier checkpoints are intact")
 
 
 class BackgroundWriter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,32 @@ def _listed(folder: Path) -> dict[str, Any]:
     if not isinstance(files, dict) or not files:
         raise InputError.at(path, "lists no files")
     return files
+
+
+def check_listed(folder: str | Path, names: Collection[str]) -> None:
+    """Compare those files of a folder that are about to be used with its list of checksums, where it has one.
+
+    Folders without a list (made by hand, by other programs) and files that it does not name are taken as they are.
+
+    Args:
+        folder: the folder, such as a checkpoint.
+        names: files, or folders of files, in it.
+
+    Raises:
+        InputError: a listed file is missing, cut off or changed, or the list is no JSON; names it.
+    """
+    path = Path(folder) / MANIFEST_NAME
+    if not path.is_file():
+        return
+    listed = read_json(path)
+    files = listed.get("files") if isinstance(listed, dict) else None
+    for name, expected in files.items() if isinstance(files, dict) else ():  # else it is a list of something else
+        if name in names or name.partition("/")[0] in names:
+            try:
+                _check_file(Path(folder), name, expected)
+            except InputError as error:
+                told = f"{error}; {MANIFEST_NAME} beside it lists what was written: remove that if you changed the file"
+                raise InputError(told) from error
 
 
 def sync_folder(folder: Path) -> None:
