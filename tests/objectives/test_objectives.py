@@ -13,6 +13,7 @@ from unimo.objectives import (
     language_loss,
     region_classification_loss,
     regression_loss,
+    softmax_loss,
     token_log_probabilities,
 )
 
@@ -43,6 +44,15 @@ def test_circle_loss_in_numpy() -> None:
     inner = np.exp(scale * weight_n * (negatives - margin)).sum(axis=1, keepdims=True)
     expected = np.log(1 + inner * np.exp(-scale * weight_p * (positive - (1 - margin)))).mean()
     found = circle_loss(paddle.to_tensor(positive), paddle.to_tensor(negatives), margin, scale)
+    assert float(found) == pytest.approx(expected, rel=1e-9)
+
+
+def test_softmax_loss_is_the_cross_entropy_of_the_positive() -> None:
+    rng = np.random.default_rng(1)
+    positive, negatives = rng.normal(size=(3, 1)) * 5, rng.normal(size=(3, 4)) * 5
+    scores = np.concatenate([positive, negatives], axis=1)
+    expected = (np.log(np.exp(scores).sum(axis=1)) - positive[:, 0]).mean()
+    found = softmax_loss(paddle.to_tensor(positive), paddle.to_tensor(negatives))
     assert float(found) == pytest.approx(expected, rel=1e-9)
 
 

@@ -3,7 +3,7 @@
 from unimo.objectives.classification import classification_loss, regression_loss
 from unimo.objectives.contrastive import contrastive_loss, two_way_loss
 from unimo.objectives.language import language_loss, token_log_probabilities
-from unimo.objectives.ranking import circle_loss
+from unimo.objectives.ranking import circle_loss, softmax_loss
 from unimo.objectives.regions import region_classification_loss, region_regression_loss
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "region_classification_loss",
     "region_regression_loss",
     "regression_loss",
+    "softmax_loss",
     "token_log_probabilities",
     "two_way_loss",
 ]

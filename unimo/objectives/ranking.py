@@ -7,6 +7,17 @@ import paddle.nn.functional as F
 from paddle import Tensor
 
 
+def softmax_loss(positive: Tensor, negatives: Tensor) -> Tensor:
+    """Mean over the batch of -log of the positive's softmax share, in float64.
+
+    Args:
+        positive: [B, 1] score of each true pair.
+        negatives: [B, N] scores.
+    """
+    sp, sn = positive.astype("float64"), negatives.astype("float64")
+    return paddle.mean(F.softplus(paddle.logsumexp(sn, axis=-1, keepdim=True) - sp))
+
+
 def circle_loss(positive: Tensor, negatives: Tensor, margin: float = 0.2, scale: float = 1.0) -> Tensor:
     """Mean over the batch of log(1 + sum_n exp(s an (sn - m)) exp(-s ap (sp - (1 - m)))), in float64.
 

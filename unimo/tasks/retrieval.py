@@ -1,11 +1,11 @@
-"""Image-text retrieval: one true pair against wrong images and wrong captions, by circle loss (original release)."""
+"""Image-text retrieval: a true pair against wrong images and captions, by the original's circle loss or by softmax."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import paddle
@@ -25,7 +25,7 @@ from unimo.data.sampling import record_rng
 from unimo.errors import InputError
 from unimo.metrics.retrieval import retrieval_metrics
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
-from unimo.objectives import circle_loss
+from unimo.objectives import circle_loss, softmax_loss
 from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import DownstreamTask
 from unimo.tasks.dual_encoding import dual_loss
@@ -55,6 +55,10 @@ class RetrievalOptions:
     """Each wrong caption (and the image of each wrong image) is the one most like the true caption, by words, of this
     many random ones (ours); 1 takes any, as the original."""
 
+    loss: Literal["circle", "softmax"] = "circle"
+    """`circle` draws the scores of true pairs to 1 and of wrong ones to 0. `softmax` (ours) weighs them against each
+    other alone, as pre-training does, and so begins where contrastive learning ended."""
+
     margin: float = 0.2
     """Margin of the circle loss."""
 
@@ -80,7 +84,7 @@ class Retrieval(DownstreamTask):
 
     name = "retrieval"
     options_class = RetrievalOptions
-    loss_name = "circle"
+    loss_name = "ranking"
     best_metric = "mean_r1"
     in_release = True
     options: RetrievalOptions
@@ -132,7 +136,7 @@ class Retrieval(DownstreamTask):
         return [TrainingStream("pairs", lengths, make_batch, make_joint=make_joint, joint_size=lambda step: dual_size)]
 
     def losses(self, model: UnimoModel, batches: StepBatch) -> tuple[Losses, Report]:
-        """The circle loss of the groups, and the dual encoding's loss where a step has pairs for it."""
+        """The loss of the groups, and the dual encoding's loss where a step has pairs for it."""
         losses, report = super().losses(model, batches) if "main" in batches else ({}, {})
         if "dual" in batches:
             losses["dual"] = self.options.dual_weight * dual_loss(model, batches["dual"])
@@ -159,7 +163,7 @@ class Retrieval(DownstreamTask):
         return RetrievalTrainReader(pairs, self.options.num_negative_images, self.options.num_negative_captions)
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
-        """Circle loss against the wrong images and against the wrong captions, averaged; logits are the groups."""
+        """Loss against the wrong images and against the wrong captions, averaged; logits are the groups."""
         options = self.options
         group = 1 + options.num_negative_images + options.num_negative_captions
         scores = model.match(model(inputs, perturbations), inputs).reshape([-1, group])
@@ -167,10 +171,7 @@ class Retrieval(DownstreamTask):
         positive = scores[:, :1]
         wrong_images = scores[:, 1 : 1 + options.num_negative_images]
         wrong_captions = scores[:, 1 + options.num_negative_images :]
-        loss = (
-            circle_loss(positive, wrong_captions, options.margin, options.scale)
-            + circle_loss(positive, wrong_images, options.margin, options.scale)
-        ) / 2
+        loss = (self._ranking_loss(positive, wrong_captions) + self._ranking_loss(positive, wrong_images)) / 2
         return View(loss.astype("float32"), scores)
 
     def report(self, logits: paddle.Tensor, batch: Batch) -> Report:
@@ -201,6 +202,11 @@ class Retrieval(DownstreamTask):
             {"text": text, "images": [{"image": names[i], "score": float(scores[i, column])} for i in order]}
             for column, (text, order) in enumerate(zip(texts, ranked, strict=True))
         ]
+
+    def _ranking_loss(self, positive: paddle.Tensor, negatives: paddle.Tensor) -> paddle.Tensor:
+        if self.options.loss == "softmax":
+            return softmax_loss(positive, negatives)
+        return circle_loss(positive, negatives, self.options.margin, self.options.scale)
 
     def _group(
         self, index: int, owner: np.ndarray, words: CaptionWords, rng: np.random.Generator
