@@ -150,6 +150,40 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class NcclOptions:
+    """How GPUs talk to each other. Needs GPUs, and was never run here; on CPU anything but the defaults is refused."""
+
+    timeout_minutes: float = 30.0
+    """After which a collective that is waited for ends the process (PADDLE_PG_TIMEOUT)."""
+
+    socket_interface: str = ""
+    """Network interface between machines, such as `eth0`; empty lets NCCL choose (NCCL_SOCKET_IFNAME)."""
+
+    disable_infiniband: bool = False
+    """Go over sockets in place of InfiniBand or RoCE (NCCL_IB_DISABLE)."""
+
+    debug: Literal["", "VERSION", "WARN", "INFO", "TRACE"] = ""
+    """What NCCL prints into the processes' logs (NCCL_DEBUG)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        if self.timeout_minutes <= 0:
+            raise ValueError(f"timeout_minutes: {self.timeout_minutes} is not above 0")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that say all that is not a default, to be set before the process group starts."""
+        said = {
+            "PADDLE_PG_TIMEOUT": str(round(self.timeout_minutes * 60_000)),  # milliseconds
+            "NCCL_SOCKET_IFNAME": self.socket_interface,
+            "NCCL_IB_DISABLE": "1" if self.disable_infiniband else "",
+            "NCCL_DEBUG": self.debug,
+        }
+        if self.timeout_minutes == NcclOptions.timeout_minutes:
+            del said["PADDLE_PG_TIMEOUT"]
+        return {name: value for name, value in said.items() if value}
+
+
+@dataclass(frozen=True)
 class DistributedConfig:
     """How the processes of a job share the work. The global batch, and so the result, is the same for any number."""
 
@@ -171,6 +205,9 @@ class DistributedConfig:
     start_seconds: float = 3600.0
     """The same for processes that have given no sign of life since the attempt began: longer than starting Paddle,
     reading all data, and waiting for the other machines take."""
+
+    nccl: NcclOptions = field(default_factory=NcclOptions)
+    """How GPUs talk to each other."""
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""

@@ -17,6 +17,7 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
+from unimo.config.job import NcclOptions
 from unimo.modeling.tensors import as_tensor
 
 Item = TypeVar("Item")
@@ -158,13 +159,17 @@ def launched_rank() -> int:
     return int(os.environ.get("PADDLE_TRAINER_ID") or 0)
 
 
-def start_processes(sharding_stage: int = 0) -> ProcessGroup:
-    """Join the other processes of the job, where the launcher's variables say that there are any."""
+def start_processes(sharding_stage: int = 0, nccl: NcclOptions | None = None) -> ProcessGroup:
+    """Join the other processes of the job, where the launcher's variables say that there are any.
+
+    ``nccl``: what differs from the defaults goes into the environment, where variables of the user's own are replaced.
+    """
     world_size = launched_world_size()
     if world_size == 1:
         return ProcessGroup()
     from paddle.distributed import fleet
 
+    os.environ.update((nccl or NcclOptions()).environment())
     strategy = fleet.DistributedStrategy()
     shards = world_size if sharding_stage == 1 else 1
     strategy.hybrid_configs = {"dp_degree": world_size // shards, "sharding_degree": shards}
