@@ -31,7 +31,8 @@ def job(compute: Any = "float32", stage: int = 0, **training: Any) -> JobConfig:
         (job("float16"), 2, False, "precision.compute: float16 needs a GPU"),
         (job(stage=1), 1, False, "distributed.sharding_stage: 1 shares out over processes, but there is only one"),
         (job(stage=2), 2, False, "distributed.sharding_stage: 2 needs GPUs"),
-        (job(stage=3), 2, True, "distributed.sharding_stage: 3 shares out the word embeddings"),
+        (job(stage=3), 2, False, "distributed.sharding_stage: 3 needs GPUs"),
+        (job(stage=3, gradient_accumulation_steps=2), 2, True, "gradient_accumulation_steps must be 1"),
         (job(stage=2, gradient_accumulation_steps=2), 2, True, "gradient_accumulation_steps must be 1"),
         (job(stage=2, average_decay=0.9), 2, True, "training.average_decay"),
     ],
@@ -51,6 +52,7 @@ def test_what_cannot_work_is_refused(given: JobConfig, world_size: int, on_gpu: 
         (job("float16", stage=1), 8, True),
         (job("bfloat16", stage=2), 8, True),
         (job("float16", stage=2), 8, True),
+        (job("bfloat16", stage=3), 8, True),
     ],
 )
 def test_what_can_work_is_let_through(given: JobConfig, world_size: int, on_gpu: bool) -> None:

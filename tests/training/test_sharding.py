@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -15,8 +16,9 @@ from paddle import Tensor
 
 from tests.conftest import REPOSITORY
 from unimo.config.job import OptimizerConfig
+from unimo.training.distributed import ProcessGroup
 from unimo.training.optimizer import AdamW, clip_gradients
-from unimo.training.sharding import ShardedAdamW, SharedOutClip
+from unimo.training.sharding import ShardedAdamW, SharedOutClip, joined, part_of
 
 NUM_PARAMETERS = 5
 
@@ -70,6 +72,7 @@ def sharded(model: paddle.nn.Layer) -> ShardedAdamW:
     """The optimizer without Paddle's wrapper, which needs GPUs."""
     optimizer = ShardedAdamW.__new__(ShardedAdamW)
     AdamW.__init__(optimizer, model, OptimizerConfig(learning_rate=0.1, schedule="constant"))
+    optimizer.stage = 2
     optimizer.clip = optimizer._adamw._grad_clip = SharedOutClip(1.0, lambda tensor: tensor)
     optimizer._updater = optimizer._adamw
     return optimizer
@@ -90,6 +93,43 @@ def test_a_step_that_is_not_finite_changes_neither_weights_nor_moments() -> None
     ours, theirs = optimizer.state(), plain.state()
     assert ours["num_updates"] == theirs["num_updates"] == 2
     assert all(np.allclose(ours[name], theirs[name], rtol=1e-5) for name in theirs)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+def test_moments_are_cut_into_parts_and_joined_again(world_size: int) -> None:
+    """As Paddle cuts: equal parts of a buffer that is longer than the array."""
+    moments = np.random.default_rng(1).standard_normal((7, 5)).astype(np.float32)
+    size = -(-64 // world_size)
+    parts = [part_of(moments, rank * size, (rank + 1) * size) for rank in range(world_size)]
+    assert {part.shape for part in parts} == {(size,)}
+    assert np.array_equal(joined(parts, [7, 5]), moments)
+
+
+def test_stage_three_takes_over_a_plain_state_and_gives_it_back() -> None:
+    """Two processes, one after the other, with Paddle's wrapper stood in for: names, cuts, and the gathering."""
+    model = paddle.nn.Linear(3, 2)
+    plain = AdamW(model, OptimizerConfig())
+    paddle.sum(model(paddle.ones([4, 3]))).backward()
+    plain.step(0.1)
+    expected = {name: np.array(value) for name, value in plain.state().items()}
+    ranges = {"weight": [(0, 4), (4, 8)]}  # the bias stays whole
+    parts = []
+    for rank in range(2):
+        optimizer = ShardedAdamW(model, OptimizerConfig(), None, ProcessGroup(rank, 2), 3)  # type: ignore[arg-type]
+        optimizer.load_state(expected, "plain")
+        assert set(optimizer.state()) == set(expected)  # saved before the first step
+        optimizer._wrapped = SimpleNamespace(_param2buffer=ranges)
+        parts.append(optimizer._cut())
+    assert parts[0]["slice@weight_moment1_0"].shape == (4,)
+    gathered = {name: [part[name] for part in parts] for name in parts[0]}
+    optimizer.group.gather = lambda value: next(  # type: ignore[method-assign]
+        both for both in gathered.values() if both[1] is value
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AdamW, "state", lambda self: {**parts[1], "num_updates": expected["num_updates"]})
+        found = optimizer.state()
+    assert set(found) == set(expected)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 @pytest.mark.multiprocess

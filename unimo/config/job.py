@@ -189,7 +189,7 @@ class DistributedConfig:
 
     sharding_stage: int = 0
     """What is shared out among processes in place of being held by each: 0 nothing; 1 the optimizer's moments; 2 the
-    gradients besides, which needs GPUs and was never run here; 3, the weights besides, is refused with the reason."""
+    gradients besides; 3 the weights besides. 2 and 3 need GPUs and were never run here."""
 
     recompute: bool = False
     """Compute each layer's activations again in the backward pass in place of keeping them: less memory, a third more

@@ -66,14 +66,13 @@ def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
         raise InputError(f"distributed.sharding_stage: {stage} shares out over processes, but there is only one")
     if stage == 1:
         return
-    if stage == 3:
-        raise InputError(
-            "distributed.sharding_stage: 3 shares out the word embeddings, which the language head reads outside of "
-            "their layer (tied weights), where Paddle does not gather them; 1 and 2 work"
-        )
     if not on_gpu:
         raise InputError(
             f"distributed.sharding_stage: {stage} needs GPUs: Paddle's group_sharded_parallel fails on CPU; 1 works"
+        )
+    if stage == 3 and job.distributed.recompute:
+        raise InputError(
+            "distributed.recompute: not with sharding_stage 3, which gathers weights in the order of one forward"
         )
     if job.training.gradient_accumulation_steps > 1:
         raise InputError(
