@@ -95,7 +95,7 @@ def test_a_checkpoint_of_another_architecture(
     capsys.readouterr()
     assert main(["train", "--config", str(config), "--resume"]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "another architecture (differs in num_hidden_layers)" in error
+    assert "arch.num_hidden_layers: 1, but the run to resume has 2" in error
 
 
 def test_features_of_another_detector(

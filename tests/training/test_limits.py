@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
-from unimo.config.job import DistributedConfig, JobConfig, NcclConfig, PrecisionConfig, TrainingConfig
+from unimo.config.job import DistributedConfig, JobConfig, NcclOptions, PrecisionConfig, TrainingConfig
 from unimo.errors import InputError
-from unimo.training.distributed import ProcessGroup, start_processes
+from unimo.training.distributed import ProcessGroup
 from unimo.training.limits import check_possible, check_streams
 from unimo.training.task import TrainingStream
 
@@ -66,6 +67,24 @@ def test_a_task_whose_heads_alternate_is_refused_where_all_gradients_are_waited_
         check_streams(job(stage=2), streams)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "variables"),
+    [
+        ("timeout_minutes", 5.0, {"PADDLE_PG_TIMEOUT": "300000"}),
+        ("socket_interface", "eth0", {"NCCL_SOCKET_IFNAME": "eth0"}),
+        ("disable_infiniband", True, {"NCCL_IB_DISABLE": "1"}),
+        ("debug", "INFO", {"NCCL_DEBUG": "INFO"}),
+    ],
+)
+def test_options_of_nccl_are_variables_and_need_a_gpu(name: str, value: Any, variables: dict[str, str]) -> None:
+    options = NcclOptions(**{name: value})
+    assert options.environment() == variables and NcclOptions().environment() == {}
+    given = dataclasses.replace(job(), distributed=DistributedConfig(nccl=options))
+    check_possible(given, ProcessGroup(0, 2), on_gpu=True)
+    with pytest.raises(InputError, match=rf"distributed\.nccl\.{name}: needs GPUs: on CPU processes talk through gloo"):
+        check_possible(given, ProcessGroup(0, 2), on_gpu=False)
+
+
 def test_nonsense_is_refused_with_the_config() -> None:
     with pytest.raises(ValueError, match="sharding_stage: 4"):
         DistributedConfig(sharding_stage=4)
@@ -73,18 +92,5 @@ def test_nonsense_is_refused_with_the_config() -> None:
         DistributedConfig(hang_seconds=0)
     with pytest.raises(ValueError, match="start_seconds"):
         DistributedConfig(start_seconds=-1)
-
-
-def test_settings_of_nccl_need_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = DistributedConfig(nccl=NcclConfig(socket_interface="eth0", infiniband=False, debug="INFO"))
-    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    with pytest.raises(InputError, match=r"^distributed\.nccl: needs GPUs"):
-        start_processes(config)
-    assert config.nccl.environment() == {
-        "NCCL_SOCKET_IFNAME": "eth0",
-        "NCCL_IB_DISABLE": "1",
-        "NCCL_DEBUG": "INFO",
-    }
-    assert NcclConfig().environment() == {}
-    with pytest.raises(ValueError, match="LOUD"):
-        NcclConfig(debug="LOUD")
+    with pytest.raises(ValueError, match="timeout_minutes"):
+        NcclOptions(timeout_minutes=0)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -15,12 +15,10 @@ import pytest
 from paddle import Tensor
 
 from tests.conftest import REPOSITORY
-from unimo.config.architecture import UnimoConfig
 from unimo.config.job import OptimizerConfig
-from unimo.modeling import UnimoModel
 from unimo.training.distributed import ProcessGroup
 from unimo.training.optimizer import AdamW, clip_gradients
-from unimo.training.sharding import ShardedAdamW, SharedOutClip
+from unimo.training.sharding import ShardedAdamW, SharedOutClip, joined, part_of
 
 NUM_PARAMETERS = 5
 
@@ -74,9 +72,9 @@ def sharded(model: paddle.nn.Layer) -> ShardedAdamW:
     """The optimizer without Paddle's wrapper, which needs GPUs."""
     optimizer = ShardedAdamW.__new__(ShardedAdamW)
     AdamW.__init__(optimizer, model, OptimizerConfig(learning_rate=0.1, schedule="constant"))
+    optimizer.stage = 2
     optimizer.clip = optimizer._adamw._grad_clip = SharedOutClip(1.0, lambda tensor: tensor)
     optimizer._updater = optimizer._adamw
-    optimizer._wrapped = paddle.nn.Identity()
     return optimizer
 
 
@@ -97,43 +95,41 @@ def test_a_step_that_is_not_finite_changes_neither_weights_nor_moments() -> None
     assert all(np.allclose(ours[name], theirs[name], rtol=1e-5) for name in theirs)
 
 
-@pytest.fixture
-def tiny_model() -> UnimoModel:
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 16}
-    return UnimoModel(UnimoConfig(vocab_size=20, image_embedding_size=4, image_class_size=2, **sizes), {"match": 0})
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+def test_moments_are_cut_into_parts_and_joined_again(world_size: int) -> None:
+    """As Paddle cuts: equal parts of a buffer that is longer than the array."""
+    moments = np.random.default_rng(1).standard_normal((7, 5)).astype(np.float32)
+    size = -(-64 // world_size)
+    parts = [part_of(moments, rank * size, (rank + 1) * size) for rank in range(world_size)]
+    assert {part.shape for part in parts} == {(size,)}
+    assert np.array_equal(joined(parts, [7, 5]), moments)
 
 
-@pytest.mark.parametrize(("stage", "level"), [(2, "os_g"), (3, "p_g_os")])
-def test_paddle_is_asked_for_the_stage_once_the_weights_are_filled(
-    monkeypatch: pytest.MonkeyPatch, tiny_model: UnimoModel, stage: int, level: str
-) -> None:
-    asked = []
-
-    def wrap(layer: Any, optimizer: Any, level: str, exclude_layer: Any) -> Any:
-        asked.append((level, exclude_layer))
-        return layer, optimizer, None
-
-    monkeypatch.setattr("paddle.distributed.sharding.group_sharded_parallel", wrap)
-    optimizer = ShardedAdamW(tiny_model, OptimizerConfig(), object(), ProcessGroup(), stage)  # type: ignore[arg-type]
-    assert not asked
-    optimizer.load_state(AdamW(tiny_model, OptimizerConfig()).state(), "there")
-    optimizer.skip()
-    assert asked == [(level, [id(tiny_model.text_embeddings.words)])]
-    assert optimizer._adamw._grad_clip is optimizer.clip
-
-
-def test_weights_that_are_shared_out_are_put_together(monkeypatch: pytest.MonkeyPatch, tiny_model: UnimoModel) -> None:
-    """Paddle's stage 3 leaves a padded piece of each flat parameter on a process, and clears the parameter."""
-    optimizer = ShardedAdamW(tiny_model, OptimizerConfig(), object(), ProcessGroup(), 3)  # type: ignore[arg-type]
-    whole = {name: weight.numpy() for name, weight in tiny_model.state_dict().items()}
-    name, weight = "layers.0.expand.weight", tiny_model.layers[0].expand.weight
-    flat = np.pad(whole[name].reshape(-1), (0, 6))
-    pieces = [paddle.to_tensor(piece) for piece in np.split(flat, 2)]
-    monkeypatch.setattr(weight, "status", "part", raising=False)
-    monkeypatch.setattr(weight, "fw_storage", pieces[0], raising=False)
-    monkeypatch.setattr("paddle.distributed.all_gather", lambda given, piece: given.extend(pieces))
-    found = optimizer.weights(tiny_model)
-    assert all(np.array_equal(found[name].numpy(), values) for name, values in whole.items())
+def test_stage_three_takes_over_a_plain_state_and_gives_it_back() -> None:
+    """Two processes, one after the other, with Paddle's wrapper stood in for: names, cuts, and the gathering."""
+    model = paddle.nn.Linear(3, 2)
+    plain = AdamW(model, OptimizerConfig())
+    paddle.sum(model(paddle.ones([4, 3]))).backward()
+    plain.step(0.1)
+    expected = {name: np.array(value) for name, value in plain.state().items()}
+    ranges = {"weight": [(0, 4), (4, 8)]}  # the bias stays whole
+    parts = []
+    for rank in range(2):
+        optimizer = ShardedAdamW(model, OptimizerConfig(), None, ProcessGroup(rank, 2), 3)  # type: ignore[arg-type]
+        optimizer.load_state(expected, "plain")
+        assert set(optimizer.state()) == set(expected)  # saved before the first step
+        optimizer._wrapped = SimpleNamespace(_param2buffer=ranges)
+        parts.append(optimizer._cut())
+    assert parts[0]["slice@weight_moment1_0"].shape == (4,)
+    gathered = {name: [part[name] for part in parts] for name in parts[0]}
+    optimizer.group.gather = lambda value: next(  # type: ignore[method-assign]
+        both for both in gathered.values() if both[1] is value
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AdamW, "state", lambda self: {**parts[1], "num_updates": expected["num_updates"]})
+        found = optimizer.state()
+    assert set(found) == set(expected)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
 @pytest.mark.multiprocess
@@ -146,9 +142,8 @@ def test_two_processes_learn_one_norm_and_both_keep_from_a_step(tmp_path: Path) 
 
 
 if __name__ == "__main__":
-    from unimo.config.job import DistributedConfig
     from unimo.training.distributed import start_processes
 
-    group = start_processes(DistributedConfig())
+    group = start_processes()
     check_process(group.rank, group.world_size, group.sum_)
     print("CHECKED", flush=True)

@@ -15,13 +15,12 @@ sys.path.insert(0, str(REPOSITORY))
 def run_jobs(configs: list[str], sharding_stage: int = 0, how: str = "fresh") -> None:
     """``how``: `fresh`; `resumed`; or `stopped`, where one process gets SIGTERM in the first evaluation."""
     from unimo.cli.jobs import load_job
-    from unimo.config.job import DistributedConfig
     from unimo.tasks.assembly import assemble
     from unimo.training.distributed import start_processes
     from unimo.training.health import Preempted
     from unimo.training.trainer import Trainer
 
-    group = start_processes(DistributedConfig(sharding_stage=sharding_stage))
+    group = start_processes(sharding_stage)
     for config in configs:
         job, options = load_job([Path(config)], [])
         assembly = assemble(job, options, group)

@@ -79,7 +79,7 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
         if launched_rank() == 0 and not resume and (folder / "metrics.jsonl").exists():
             raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
         check_splits(job)
-        processes = start_processes(job.distributed)
+        processes = start_processes(job.distributed.sharding_stage, job.distributed.nccl)
         return _train(job, options, resume, processes, heartbeat)
 
 

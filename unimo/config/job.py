@@ -150,29 +150,37 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class NcclConfig:
-    """Settings of NCCL, which carries what GPUs send each other. What is left empty is NCCL's own choice."""
+class NcclOptions:
+    """How GPUs talk to each other. Needs GPUs, and was never run here; on CPU anything but the defaults is refused."""
+
+    timeout_minutes: float = 30.0
+    """After which a collective that is waited for ends the process (PADDLE_PG_TIMEOUT)."""
 
     socket_interface: str = ""
-    """Network interface between machines, or several (NCCL_SOCKET_IFNAME), e.g. `eth0`."""
+    """Network interface between machines, such as `eth0`; empty lets NCCL choose (NCCL_SOCKET_IFNAME)."""
 
-    infiniband: bool = True
-    """Use InfiniBand or RoCE where there is any (NCCL_IB_DISABLE)."""
+    disable_infiniband: bool = False
+    """Go over sockets in place of InfiniBand or RoCE (NCCL_IB_DISABLE)."""
 
-    debug: str = ""
-    """What NCCL prints: WARN, INFO or TRACE (NCCL_DEBUG)."""
+    debug: Literal["", "VERSION", "WARN", "INFO", "TRACE"] = ""
+    """What NCCL prints into the processes' logs (NCCL_DEBUG)."""
 
     def __post_init__(self) -> None:
-        """Refuse words that NCCL does not know."""
-        if self.debug not in ("", "WARN", "INFO", "TRACE"):
-            raise ValueError(f"debug: {self.debug!r} is none of WARN, INFO, TRACE")
+        """Refuse a time that is none."""
+        if self.timeout_minutes <= 0:
+            raise ValueError(f"timeout_minutes: {self.timeout_minutes} is not above 0")
 
     def environment(self) -> dict[str, str]:
-        """The variables that NCCL reads; only what differs from its own choice."""
-        chosen = {"NCCL_SOCKET_IFNAME": self.socket_interface, "NCCL_DEBUG": self.debug}
-        return {name: value for name, value in chosen.items() if value} | (
-            {} if self.infiniband else {"NCCL_IB_DISABLE": "1"}
-        )
+        """The variables that say all that is not a default, to be set before the process group starts."""
+        said = {
+            "PADDLE_PG_TIMEOUT": str(round(self.timeout_minutes * 60_000)),  # milliseconds
+            "NCCL_SOCKET_IFNAME": self.socket_interface,
+            "NCCL_IB_DISABLE": "1" if self.disable_infiniband else "",
+            "NCCL_DEBUG": self.debug,
+        }
+        if self.timeout_minutes == NcclOptions.timeout_minutes:
+            del said["PADDLE_PG_TIMEOUT"]
+        return {name: value for name, value in said.items() if value}
 
 
 @dataclass(frozen=True)
@@ -181,11 +189,7 @@ class DistributedConfig:
 
     sharding_stage: int = 0
     """What is shared out among processes in place of being held by each: 0 nothing; 1 the optimizer's moments; 2 the
-    gradients besides; 3 the weights besides, but for the word embeddings, which are read in two places. 2 and 3 need
-    GPUs, were never run here, and are refused on CPU."""
-
-    nccl: NcclConfig = field(default_factory=NcclConfig)
-    """How GPUs talk to each other; refused on CPU."""
+    gradients besides; 3 the weights besides. 2 and 3 need GPUs and were never run here."""
 
     recompute: bool = False
     """Compute each layer's activations again in the backward pass in place of keeping them: less memory, a third more
@@ -201,6 +205,9 @@ class DistributedConfig:
     start_seconds: float = 3600.0
     """The same for processes that have given no sign of life since the attempt began: longer than starting Paddle,
     reading all data, and waiting for the other machines take."""
+
+    nccl: NcclOptions = field(default_factory=NcclOptions)
+    """How GPUs talk to each other."""
 
     def __post_init__(self) -> None:
         """Refuse values that mean nothing."""

@@ -65,9 +65,9 @@ class Snapshot:
     head_sizes: Mapping[str, int]
 
     @classmethod
-    def of(cls, model: UnimoModel, weights: Mapping[str, Any] | None = None) -> Snapshot:
-        """Copy a model's weights; ``weights`` in place of those that it holds."""
-        return cls(host_copy(model.state_dict() if weights is None else weights), model.config, dict(model.head_sizes))
+    def of(cls, model: UnimoModel) -> Snapshot:
+        """Copy a model's weights."""
+        return cls(host_copy(model.state_dict()), model.config, dict(model.head_sizes))
 
 
 def host_copy(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -17,8 +17,7 @@ import numpy as np
 import paddle
 from paddle import Tensor
 
-from unimo.config.job import DistributedConfig
-from unimo.errors import InputError
+from unimo.config.job import NcclOptions
 from unimo.modeling.tensors import as_tensor
 
 Item = TypeVar("Item")
@@ -160,25 +159,19 @@ def launched_rank() -> int:
     return int(os.environ.get("PADDLE_TRAINER_ID") or 0)
 
 
-def start_processes(config: DistributedConfig) -> ProcessGroup:
+def start_processes(sharding_stage: int = 0, nccl: NcclOptions | None = None) -> ProcessGroup:
     """Join the other processes of the job, where the launcher's variables say that there are any.
 
-    Raises:
-        InputError: settings of NCCL without GPUs.
+    ``nccl``: what differs from the defaults goes into the environment, where variables of the user's own are replaced.
     """
-    if variables := config.nccl.environment():
-        if not paddle.get_device().startswith("gpu"):
-            raise InputError(
-                "distributed.nccl: needs GPUs; processes on CPU talk over gloo, which has no such settings"
-            )
-        os.environ.update(variables)  # before the first communicator is made, which reads them
     world_size = launched_world_size()
     if world_size == 1:
         return ProcessGroup()
     from paddle.distributed import fleet
 
+    os.environ.update((nccl or NcclOptions()).environment())
     strategy = fleet.DistributedStrategy()
-    shards = world_size if config.sharding_stage == 1 else 1
+    shards = world_size if sharding_stage == 1 else 1
     strategy.hybrid_configs = {"dp_degree": world_size // shards, "sharding_degree": shards}
     fleet.init(is_collective=True, strategy=strategy, log_level="ERROR")
     return ProcessGroup(paddle.distributed.get_rank(), world_size)

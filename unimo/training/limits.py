@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import paddle
 
-from unimo.config.job import JobConfig
+from unimo.config.job import JobConfig, NcclOptions
 from unimo.errors import InputError
 from unimo.training.distributed import ProcessGroup
 from unimo.training.task import TrainingStream
@@ -23,6 +23,8 @@ def check_possible(job: JobConfig, group: ProcessGroup, on_gpu: bool | None = No
     device = paddle.get_device() if on_gpu is None else ("gpu" if on_gpu else "cpu")
     _check_precision(job, device.startswith("gpu"))
     _check_sharding(job, group, device.startswith("gpu"))
+    if not device.startswith("gpu") and (changed := _nccl_changes(job)):
+        raise InputError(f"distributed.nccl.{changed[0]}: needs GPUs: on CPU processes talk through gloo, not NCCL")
 
 
 def check_streams(job: JobConfig, streams: Sequence[TrainingStream]) -> None:
@@ -37,6 +39,12 @@ def check_streams(job: JobConfig, streams: Sequence[TrainingStream]) -> None:
             f"distributed.sharding_stage: {job.distributed.sharding_stage} waits for the gradients of all heads, but "
             f"the steps of {job.task} use different ones; 1 works"
         )
+
+
+def _nccl_changes(job: JobConfig) -> list[str]:
+    """Options of NCCL that are not the defaults."""
+    default = NcclOptions()
+    return [name for name, value in vars(job.distributed.nccl).items() if value != getattr(default, name)]
 
 
 def _check_precision(job: JobConfig, on_gpu: bool) -> None:
@@ -61,6 +69,10 @@ def _check_sharding(job: JobConfig, group: ProcessGroup, on_gpu: bool) -> None:
     if not on_gpu:
         raise InputError(
             f"distributed.sharding_stage: {stage} needs GPUs: Paddle's group_sharded_parallel fails on CPU; 1 works"
+        )
+    if stage == 3 and job.distributed.recompute:
+        raise InputError(
+            "distributed.recompute: not with sharding_stage 3, which gathers weights in the order of one forward"
         )
     if job.training.gradient_accumulation_steps > 1:
         raise InputError(

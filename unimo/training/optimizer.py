@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -104,19 +105,15 @@ class AdamW:
         for parameter in self.parameters:
             parameter.clear_gradient(False)
 
+    def whole_weights(self) -> contextlib.AbstractContextManager[None]:
+        """The model with all its weights on every process, which all must ask for; here it has them always."""
+        return contextlib.nullcontext()
+
     def state(self) -> dict[str, np.ndarray]:
         """Moments and powers by name (this process's part, where they are shared out), and the number of updates."""
         arrays = {name: value.numpy() for name, value in self._adamw.state_dict().items() if isinstance(value, Tensor)}
         arrays["num_updates"] = np.asarray([self._updates], np.int64)
         return arrays
-
-    def state_names(self) -> set[str]:
-        """Names that a saved state may speak of."""
-        return {parameter.name for parameter in self.parameters}
-
-    def weights(self, model: nn.Layer) -> dict[str, Tensor]:
-        """The model's whole weights, by name."""
-        return dict(model.state_dict())
 
     def load_state(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
         """Continue from a saved state.
@@ -124,12 +121,8 @@ class AdamW:
         Raises:
             InputError: the state belongs to other parameters.
         """
-        names = self.state_names()
         own = {parameter.name for parameter in self._adamw._parameter_list}
-        strangers = [key for key in arrays if key != "num_updates" and not _belongs(key, names)]
-        if strangers or "num_updates" not in arrays:
-            raise InputError(f"{source}: optimizer state of another model ({', '.join(strangers[:3]) or 'no counter'})")
-        self._updates = int(arrays["num_updates"][0])
+        self._count_updates(arrays, source)
         moments = {key: paddle.to_tensor(value) for key, value in arrays.items() if _belongs(key, own)}
         self._adamw.set_state_dict(moments)
         # Paddle takes over a parameter's moments at its next gradient. Until then it does not save them, and it refuses
@@ -138,6 +131,14 @@ class AdamW:
         with paddle.utils.unique_name.guard():
             self._adamw._create_accumulators(paddle.static.default_main_program().global_block(), holders)
         self._adamw._accumulators_holder = {}
+
+    def _count_updates(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
+        """Take over the number of updates of a state that belongs to these parameters."""
+        names = {parameter.name for parameter in self.parameters}
+        strangers = [key for key in arrays if key != "num_updates" and not _belongs(key, names)]
+        if strangers or "num_updates" not in arrays:
+            raise InputError(f"{source}: optimizer state of another model ({', '.join(strangers[:3]) or 'no counter'})")
+        self._updates = int(arrays["num_updates"][0])
 
 
 def _shared_out(adamw: paddle.optimizer.Optimizer) -> Any:

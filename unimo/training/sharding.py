@@ -1,13 +1,16 @@
-"""Gradients and moments, and at stage 3 weights, shared out among GPUs: Paddle's group_sharded_parallel (ZeRO).
+"""Gradients, moments and weights shared out among GPUs: Paddle's group_sharded_parallel, ZeRO stages 2 and 3.
 
 Paddle's wrappers need GPUs, so they were never run here (``training.limits`` refuses them on CPU, and says what else
-they cannot do). The global norm and the skipping of steps need none: two processes on gloo test them.
+they cannot do). What needs none is tested: the global norm and the skipping of steps, in two processes on gloo, and how
+moments of stage 3 are cut into parts and joined again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import paddle
@@ -20,7 +23,11 @@ from unimo.training.distributed import ProcessGroup
 from unimo.training.optimizer import AdamW
 from unimo.training.task import Losses, Report, StepBatch, Task
 
-LEVELS = {2: "os_g", 3: "p_g_os"}  # Paddle's names: optimizer state and gradients; parameters besides
+LEVELS = {2: "os_g", 3: "p_g_os"}
+PART = "slice@"
+"""How Paddle begins the name of a parameter's part in stage 3."""
+
+SMALLEST_CUT = 1 << 14  # numbers of a parameter that is cut; vectors stay whole
 
 
 class TaskLosses(nn.Layer):
@@ -78,10 +85,15 @@ class SharedOutClip:
 
 
 class ShardedAdamW(AdamW):
-    """AdamW whose process holds the gradients and moments of its part of the parameters, and at stage 3 its weights.
+    """AdamW whose process holds the gradients and moments of its part of the parameters alone; in stage 3 the weights.
 
     Needs GPUs: Paddle's wrapper, which averages gradients in the backward pass, keeps one process's part of them, and
-    sends updated parameters around. Needs none: :class:`SharedOutClip`.
+    sends updated parameters around; in stage 3 it gathers a layer's weights before it computes and drops them after.
+    Word embeddings stay whole, for the language head reads them outside of their layer. Needs none:
+    :class:`SharedOutClip`, :func:`part_of` and :func:`joined`.
+
+    A checkpoint of stage 2 has each process's moments in a file of its own; in stage 3 weights and moments are gathered
+    and saved as one process would, so that any number of processes and any stage go on from it.
     """
 
     sums_gradients = True
@@ -90,24 +102,27 @@ class ShardedAdamW(AdamW):
         self, model: UnimoModel, config: OptimizerConfig, task: Task, group: ProcessGroup, stage: int = 2
     ) -> None:
         super().__init__(model, config)
-        self.level = LEVELS[stage]
-        self.clip = SharedOutClip(config.max_grad_norm, group.sum_)
-        self._layer = TaskLosses(task, model)
+        self.stage, self.group, self._model = stage, group, model
         self._shapes = {parameter.name: list(parameter.shape) for parameter in self.parameters}
-        self._wrapped: nn.Layer | None = None
+        self._given: dict[str, np.ndarray] = {}
+        self._layer = TaskLosses(task, model)
+        self._wrapped: Any = None
+        self.clip = SharedOutClip(config.max_grad_norm, group.sum_)
+        if stage == 2:
+            self._share_out()
 
-    def _wrap(self) -> nn.Layer:
-        """The task's losses in Paddle's wrapper, made when it is first needed: a checkpoint fills whole weights."""
-        if self._wrapped is None:
-            from paddle.distributed.sharding import group_sharded_parallel
+    def _share_out(self) -> None:
+        """Hand layer and optimizer to Paddle: in stage 3 before the first step, for weights are loaded before that."""
+        from paddle.distributed.sharding import group_sharded_parallel
 
-            # the language head reads the word embeddings outside of their layer, where stage 3 would not gather them
-            whole = [id(self._layer.network.text_embeddings.words)]
-            self._wrapped, self._updater, _ = group_sharded_parallel(
-                self._layer, self._adamw, self.level, exclude_layer=whole
-            )
-            self._adamw._grad_clip = self.clip  # after the wrapping, which would replace Paddle's own clip alone
-        return self._wrapped
+        whole = [id(self._model.text_embeddings.words)] if self.stage == 3 else None
+        self._wrapped, self._updater, _ = group_sharded_parallel(
+            self._layer, self._adamw, LEVELS[self.stage], segment_size=SMALLEST_CUT, exclude_layer=whole
+        )
+        self._adamw._grad_clip = self.clip  # after the wrapping, which would replace Paddle's own clip alone
+        if self._given:
+            self._adamw.set_state_dict({name: paddle.to_tensor(value) for name, value in self._cut().items()})
+            self._given = {}
 
     def losses(self, batches: StepBatch) -> tuple[Losses, Report]:
         """The task's losses, such that gradients are averaged over processes in the backward pass.
@@ -117,7 +132,9 @@ class ShardedAdamW(AdamW):
         """
         if not batches:
             raise InputError("distributed.sharding_stage: a batch has fewer records than there are processes")
-        values = self._wrap()(batches)
+        if self._wrapped is None:
+            self._share_out()
+        values = self._wrapped(batches)
         return dict(zip(self._layer.names, values, strict=True)), self._layer.report
 
     def step(self, rate: float, loss_scale: float = 1.0) -> float:
@@ -131,35 +148,72 @@ class ShardedAdamW(AdamW):
 
     def skip(self) -> None:
         """Clear the gradients."""
-        self._wrap()
         with paddle.no_grad():
             self._updater.clear_grad()
 
+    @contextlib.contextmanager
+    def whole_weights(self) -> Iterator[None]:
+        """The model with all its weights on every process, which all must ask for: to evaluate, or to save them."""
+        if self.stage == 2 or self._wrapped is None:
+            yield
+            return
+        from paddle.distributed.fleet.meta_parallel.sharding import group_sharded_stage3 as paddles
+
+        self._wrapped.get_all_parameters()
+        try:
+            yield
+        finally:
+            cut = [parameter for parameter in self.parameters if parameter.name in self._wrapped._param2buffer]
+            for parameter in cut:
+                parameter.use_count = 1  # forwards in between ask for the next layer's weights once more than they drop
+            # TaskFlow's dictionaries are one and the same for all of its instances
+            paddles._release_param(cut, self._wrapped._param2buffer, self.group.rank, paddles.TaskFlow())
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Moments and powers by name, and the number of updates: this process's part in stage 2, all in stage 3."""
+        own = super().state()
+        if self.stage == 2:
+            return own
+        if self._wrapped is None:
+            return {**self._given, "num_updates": own["num_updates"]}
+        whole = {}
+        for key, value in own.items():
+            name = key.removeprefix(PART)
+            shape = self._shapes.get(name.rpartition("_moment")[0])
+            is_part = key.startswith(PART) and shape is not None
+            whole[name] = joined(self.group.gather(value), shape or []) if is_part else value
+        return whole
+
     def load_state(self, arrays: Mapping[str, np.ndarray], source: str) -> None:
-        """Continue from a saved state, after the weights were filled.
+        """Continue from a saved state; in stage 3 before the first step.
 
         Raises:
             InputError: the state belongs to other parameters.
         """
-        self._wrap()
-        super().load_state(arrays, source)
+        if self.stage == 2:
+            super().load_state(arrays, source)
+            return
+        assert self._wrapped is None
+        self._count_updates(arrays, source)
+        self._given = {key: np.asarray(value) for key, value in arrays.items() if key != "num_updates"}
 
-    def weights(self, model: nn.Layer) -> dict[str, Tensor]:
-        """The whole weights; every process must ask for them.
+    def _cut(self) -> dict[str, np.ndarray]:
+        """What was given to go on from, as this process's part of it is named and cut."""
+        ranges, parts = self._wrapped._param2buffer, {}
+        for key, value in self._given.items():
+            name = key.rpartition("_moment")[0] or key.rpartition("_beta")[0]
+            if name not in ranges:
+                parts[key] = value
+            else:
+                parts[PART + key] = part_of(value, *ranges[name][self.group.rank]) if "_moment" in key else value
+        return parts
 
-        Paddle's own `get_all_parameters` leaves the parameters such that the next forward clears them (3.3.1).
-        """
-        return {name: self._whole(name, weight) for name, weight in model.state_dict().items()}
 
-    def _whole(self, name: str, weight: Tensor) -> Tensor:
-        if getattr(weight, "status", "all") != "part":
-            return weight
-        pieces: list[Tensor] = []
-        paddle.distributed.all_gather(pieces, weight.fw_storage.detach())  # padded alike on all processes
-        shape = self._shapes[name]
-        return paddle.concat(pieces)[: math.prod(shape)].reshape(shape)
+def part_of(array: np.ndarray, start: int, end: int) -> np.ndarray:
+    """The numbers [start, end) of an array laid out flat, zeros beyond its end: what one process holds of it."""
+    return np.pad(array.reshape(-1)[start:end], (0, end - start - len(array.reshape(-1)[start:end])))
 
-    def state_names(self) -> set[str]:
-        """Names of the parameters; those that are shared out are called after their slice."""
-        names = super().state_names()
-        return names | {f"slice@{name}" for name in names}
+
+def joined(parts: Sequence[np.ndarray], shape: Sequence[int]) -> np.ndarray:
+    """The array that was cut into parts, by rank."""
+    return np.concatenate([part.reshape(-1) for part in parts])[: math.prod(shape)].reshape(shape)

@@ -60,8 +60,8 @@ class Trainer:
         self.group.on_wait = self.heartbeat.beat
         self.folder = Path(job.output)
         self.shares_optimizer = job.distributed.sharding_stage > 0
+        self.saves_parts = job.distributed.sharding_stage in (1, 2)  # 3 gathers them
         self.checkpoints = CheckpointFolder(self.folder / "checkpoints", {}, job.training.keep_checkpoints, self.group)
-        self.num_parameters = int(sum(math.prod(parameter.shape) for parameter in model.parameters()))
         self.optimizer = make_optimizer(job, task, model, self.group)
         self.average = WeightAverage(model, job.training.average_decay) if job.training.average_decay else None
         if job.distributed.recompute:
@@ -173,7 +173,7 @@ class Trainer:
 
     def _kept_weights(self) -> contextlib.AbstractContextManager[None]:
         """The model with the weights that are evaluated and kept: their average, where one is followed."""
-        return self.average.in_place() if self.average is not None else contextlib.nullcontext()
+        return self.average.in_place() if self.average is not None else self.optimizer.whole_weights()
 
     def _step(self, step: int, window: Window, prefetcher: Prefetcher) -> None:
         """One optimizer step on as many micro-batches as are accumulated."""
@@ -221,17 +221,18 @@ class Trainer:
         """Copy what a checkpoint holds to host memory, and let it be written while training goes on."""
         if not (self.group.is_first or self.shares_optimizer):
             return
-        weights = self.optimizer.weights(self.model)
-        snapshot = Snapshot.of(self.model, weights) if self.group.is_first else None
+        with self.optimizer.whole_weights():
+            snapshot = Snapshot.of(self.model) if self.group.is_first else None
         averages = self.average.state() if self.average is not None and self.group.is_first else {}
         arrays = host_copy({**self.optimizer.state(), **averages})
-        state, shared_out = self.state, self.shares_optimizer
+        if snapshot is None and not self.saves_parts:
+            return
+        state, shared_out = self.state, self.saves_parts
         self.writer.submit(lambda: self.checkpoints.save(snapshot, arrays, state, shared_out))
 
     def _save_best(self) -> None:
-        weights = self.optimizer.weights(self.model)
         if self.group.is_first:
-            snapshot = Snapshot.of(self.model, weights)
+            snapshot = Snapshot.of(self.model)
             self.writer.submit(lambda: self.checkpoints.save_best(snapshot))
 
     def _evaluate_all(self, step: int, log: RunLog) -> None:
@@ -312,7 +313,7 @@ class Trainer:
             "splits": scores_at(self.folder / "metrics.jsonl", self.state.best_step, self.job.data.evaluate),
             "seconds": self.state.seconds,
             "num_processes": self.group.world_size,
-            "num_parameters": self.num_parameters,
+            "num_parameters": int(sum(math.prod(parameter.shape) for parameter in self.model.parameters())),
         }
         self.writer.wait()
         if self.group.is_first:
