@@ -123,8 +123,11 @@ def test_a_damaged_checkpoint_is_not_used(
 def test_no_whole_checkpoint_is_an_error_and_none_at_all_is_not(saved: CheckpointFolder, tmp_path: Path) -> None:
     for step in saved.steps():
         (saved.path(step) / "state.json").unlink()
-    with pytest.raises(InputError, match="no checkpoint is whole"):
-        saved.find_whole()
+    before = names(saved)
+    for _ in range(2):  # started again, the run does not begin anew over what might be saved
+        with pytest.raises(InputError, match="no checkpoint is whole"):
+            saved.find_whole()
+    assert names(saved) == before
     assert CheckpointFolder(tmp_path / "none", {}).find_whole() is None
 
 
@@ -144,11 +147,13 @@ def test_a_save_that_fails_leaves_the_one_before(
 def test_what_a_kill_leaves_behind_is_cleared(saved: CheckpointFolder, model: UnimoModel) -> None:
     saved.save_best(Snapshot.of(model))
     (saved.folder / ".step-00000009.tmp").mkdir()
-    (saved.folder / ".step-00000001.old").mkdir()
-    os.replace(saved.best, saved.folder / ".best.old")  # killed between two renames
+    (saved.folder / ".step-00000001.dropped").mkdir()
+    for path in (saved.best, saved.path(3)):  # killed between two renames
+        os.replace(path, saved.folder / f".{path.name}.old")
     saved.recover()
     assert names(saved) == ["best", "latest", "step-00000002", "step-00000003"]
     check_whole(saved.best)
+    assert saved.find_whole() == (saved.folder / "latest").resolve() == saved.path(3)
 
 
 def test_a_state_of_another_kind_is_refused(saved: CheckpointFolder, model: UnimoModel) -> None:
@@ -171,10 +176,13 @@ def test_work_is_written_beside_and_one_piece_at_a_time() -> None:
     writer, gate, order = BackgroundWriter(), threading.Event(), []
     writer.submit(lambda: (gate.wait(10), order.append(1)))  # type: ignore[func-returns-value]
     assert order == []  # submit did not wait for it
+    writer.submit(lambda: order.append(2))  # nor for that and the best weights of the same step
+    assert order == []
     threading.Timer(0.05, gate.set).start()
-    writer.submit(lambda: order.append(2))
+    writer.submit(lambda: order.append(3))
+    assert order[:1] == [1]
     writer.wait()
-    assert order == [1, 2]
+    assert order == [1, 2, 3]
 
 
 def test_a_full_disk_is_told_in_one_line_and_other_errors_are_not_lost() -> None:

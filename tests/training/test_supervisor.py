@@ -20,7 +20,7 @@ from tests.tasks.jobs import job, write_job
 from unimo.training import supervisor
 from unimo.training.checkpoint import CheckpointFolder
 from unimo.training.health import Heartbeat, is_running, process_start
-from unimo.training.supervisor import Plan, Supervisor, Worker, _outcome
+from unimo.training.supervisor import Outcome, Plan, Supervisor, Worker, _outcome
 
 SELF = {"pid": os.getpid(), "started": process_start(os.getpid())}
 
@@ -117,14 +117,20 @@ def train(config: Path, *flags: str) -> subprocess.Popen[str]:
 
 @pytest.mark.multiprocess
 @pytest.mark.slow
-def test_a_mistake_in_the_data_is_the_last_line_and_is_not_tried_again(small_world: SmallWorld, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "key", "value", "named"),
+    [("data", "train", "nowhere.tsv", "nowhere.tsv"), ("training", "sed", 3, "training.sed")],
+)
+def test_a_mistake_is_the_last_line_and_is_not_tried_again(
+    small_world: SmallWorld, tmp_path: Path, part: str, key: str, value: Any, named: str
+) -> None:
     values = job(small_world, "text_classification", tmp_path / "run")
-    values["data"]["train"] = "nowhere.tsv"
+    values[part][key] = value
     process = train(write_job(tmp_path / "a.yaml", values), "--devices", "2", "--max_restarts", "3")
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert errors.splitlines()[-1].startswith("unimo: error: process ")
-    assert "nowhere.tsv" in errors.splitlines()[-1]
+    assert named in errors.splitlines()[-1]
     events = [json.loads(line)["event"] for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
     assert events == ["started", "refused"]
 
@@ -264,19 +270,23 @@ def test_leftovers_of_other_machines_are_left_alone(tmp_path: Path, monkeypatch:
     )
 
 
-def test_the_example_for_kubernetes_restarts_no_mistake() -> None:
-    """Exit status 2 fails the job, 75 does not count; such a policy works with restartPolicy Never alone."""
-    import yaml
+def test_what_another_machine_was_refused_for_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervisor = Supervisor(Plan(["true"], tmp_path, nodes=2, master="here:1", max_restarts=3))
+    attempts = []
 
-    _, example = yaml.safe_load_all((REPOSITORY / "run_scripts" / "cluster" / "kubernetes.yaml").read_text())
-    assert example["spec"]["template"]["spec"]["restartPolicy"] == "Never"
-    (container,) = example["spec"]["template"]["spec"]["containers"]
-    rules = example["spec"]["podFailurePolicy"]["rules"]
-    by_status = {
-        value: rule["action"] for rule in rules if "onExitCodes" in rule for value in rule["onExitCodes"]["values"]
-    }
-    assert by_status == {2: "FailJob", 75: "Ignore"}
-    assert all(rule["onExitCodes"]["containerName"] == container["name"] for rule in rules if "onExitCodes" in rule)
+    def fail(attempt: int, resume: bool) -> Outcome:
+        attempts.append(attempt)
+        event = {"time": time.time(), "host": "other", "event": "refused", "message": "a.tsv: no such file"}
+        (tmp_path / "events.jsonl").write_text(json.dumps(event) + "\n")
+        return Outcome("failed", None, "connection reset")
+
+    monkeypatch.setattr(supervisor, "_attempt", fail)
+    monkeypatch.setattr(supervisor, "_sleep", lambda seconds: None)
+    assert supervisor.run() == 2
+    assert attempts == [1]
+    assert "other: a.tsv: no such file" in capsys.readouterr().err
 
 
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ class Arguments:
     """Go on from the latest whole checkpoint of the run folder, if there is one."""
 
     devices: int = 1
-    """Processes on this machine: one a GPU, or so many on the CPU. The result does not depend on it."""
+    """Processes on this machine: one a GPU, or so many on the CPU. The order of samples does not depend on
+    it, nor does the result but for the masks of dropout."""
 
     max_restarts: int = 0
     """How often the job is started again from its latest checkpoint when a process dies or hangs."""
@@ -56,13 +57,14 @@ class Arguments:
 
 def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Train, and print the report."""
-    from unimo.training.health import EXIT_PREEMPTED, Preempted
+    from unimo.training.health import EXIT_PREEMPTED, Preempted, refusals_told
 
     if is_launcher(arguments):
         return supervise(arguments, job_argv)
     from unimo.cli.jobs import load_job, rehearse_training, run_training
 
-    job, options = load_job(arguments.config, job_argv)
+    with refusals_told():
+        job, options = load_job(arguments.config, job_argv)
     if job.sweep and os.environ.get("PADDLE_TRAINER_ID", "0") == "0":
         print("sweep: left out; this trains the job's own values, `python -m unimo sweep` every combination")
     if arguments.dry_run:

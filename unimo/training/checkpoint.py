@@ -107,13 +107,14 @@ class CheckpointFolder:
         return self.folder / BEST_NAME
 
     def recover(self) -> None:
-        """Clear what a killed run left behind: unfinished folders, and a `best` that was being replaced."""
+        """Clear what a killed run left behind: unfinished folders, and put back what was being replaced."""
         if not self.folder.is_dir():
             return
         for entry in self.folder.iterdir():
-            if entry.name == f".{BEST_NAME}.old" and not self.best.exists():
-                os.replace(entry, self.best)
-            elif entry.name.startswith(".") and entry.name.endswith((".tmp", ".old")):
+            replaced = self.folder / entry.name[1 : -len(".old")]
+            if entry.name.startswith(".") and entry.name.endswith(".old") and not replaced.exists():
+                os.replace(entry, replaced)
+            elif entry.name.startswith(".") and entry.name.endswith((".tmp", ".old", ".dropped")):
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def save(
@@ -165,27 +166,35 @@ class CheckpointFolder:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def find_whole(self) -> Path | None:
-        """The latest whole checkpoint; damaged ones are set aside as `step-<n>.damaged` with a warning.
+        """The latest whole checkpoint; damaged ones after it are set aside as `step-<n>.damaged` with a warning.
 
         Raises:
-            InputError: there are checkpoints, but none is whole.
+            InputError: there are checkpoints, but none is whole; they stay where they are.
         """
         steps = self.steps()
+        damaged: list[Path] = []
         for step in reversed(steps):
             path = self.path(step)
             try:
                 check_whole(path)
-                if step != steps[-1]:
-                    self._point_latest(path)
-                return path
             except InputError as error:
-                aside = path.with_name(f"{path.name}.damaged")
-                print(f"unimo: warning: {error}; set aside as {aside.name}, going back", file=sys.stderr, flush=True)
-                shutil.rmtree(aside, ignore_errors=True)
-                os.replace(path, aside)
+                print(f"unimo: warning: {error}", file=sys.stderr, flush=True)
+                damaged.append(path)
+                continue
+            if damaged:
+                self._set_aside(damaged)
+                self._point_latest(path)
+                print(f"unimo: warning: going back to {path.name}", file=sys.stderr, flush=True)
+            return path
         if steps:
             raise InputError.at(self.folder, "no checkpoint is whole; remove the folder to start again")
         return None
+
+    def _set_aside(self, paths: list[Path]) -> None:
+        for path in paths:
+            aside = path.with_name(f"{path.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(path, aside)
 
     def _write_weights(self, snapshot: Snapshot, folder: Path) -> None:
         write_arrays(snapshot.arrays, snapshot.config, snapshot.head_sizes, folder)
@@ -214,7 +223,7 @@ class CheckpointFolder:
     def _drop_old(self) -> None:
         """Drop what is beyond ``keep``, renamed first: a folder that is half removed never looks like a checkpoint."""
         for step in self.steps()[: -self.keep]:
-            retired = self.folder / f".{self.path(step).name}.old"
+            retired = self.folder / f".{self.path(step).name}.dropped"
             os.replace(self.path(step), retired)
             shutil.rmtree(retired)
 

@@ -84,6 +84,16 @@ class Heartbeat:
 
 
 @contextlib.contextmanager
+def refusals_told() -> Iterator[None]:
+    """Let whoever watches know of a mistake that ends this process before it has begun: it is not to be tried again."""
+    try:
+        yield
+    except InputError as error:
+        Heartbeat(int(os.environ.get("PADDLE_TRAINER_ID") or 0)).end("refused", str(error))
+        raise
+
+
+@contextlib.contextmanager
 def watched(heartbeat: Heartbeat) -> Iterator[None]:
     """Note how the block ends, and end this process where its launcher was killed.
 

@@ -34,7 +34,7 @@ from unimo.training.writer import told_of_full_disk
 EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
 LONGEST_BACKOFF = 60.0  # seconds between attempts; 1, 2, 4, ... while no new checkpoint appears
-STOP_SECONDS = 300.0  # from SIGTERM until processes that have not saved by then are killed
+STOP_SECONDS = 240.0  # from SIGTERM until processes that have not saved are killed: schedulers wait 300 seconds
 TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, whose errors are not the reason
 LAST_LINES = 20
 EXIT_REFUSED, EXIT_FAILED = 2, 1
@@ -132,7 +132,7 @@ class Supervisor:
         resume, waits = self.plan.resume, 0
         first = self._next_attempt_number()
         for attempt in range(first, first + self.plan.max_restarts + 1):
-            before = self._latest_checkpoint()
+            before, started = self._latest_checkpoint(), time.time()
             outcome = self._attempt(attempt, resume)
             if outcome.status in ("finished", "preempted", "refused") or self._stop_asked:
                 return self._conclude(outcome)
@@ -141,7 +141,23 @@ class Supervisor:
                 self._sleep(min(LONGEST_BACKOFF, 2.0**waits))
                 if self._stop_asked:
                     return EXIT_PREEMPTED
+                if told := self._refused_elsewhere(started):
+                    return self._conclude(Outcome("refused", None, told))
         return self._conclude(outcome)
+
+    def _refused_elsewhere(self, since: float) -> str:
+        """Why another machine's processes were refused since then: it does not start again, and would be waited for."""
+        events = self.plan.folder / EVENTS_NAME
+        if self.plan.nodes == 1 or not events.is_file():
+            return ""
+        for line in events.read_text("utf-8").splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # still being written
+            if event["event"] == "refused" and event["time"] >= since:
+                return f"{event['host']}: {event['message']}"
+        return ""
 
     def _attempt(self, attempt: int, resume: bool) -> Outcome:
         """Start the processes, watch them to their end, and leave none behind."""
