@@ -99,6 +99,7 @@ def elsewhere(checkpoint: Path, folder: Path, regions: Path) -> Path:
     values = yaml.safe_load((copy / "config.yaml").read_text())
     values["data"]["regions"] = str(regions)
     (copy / "config.yaml").write_text(yaml.safe_dump(values))
+    (copy / "manifest.json").unlink()  # which lists the job as it was written
     return copy
 
 

@@ -115,6 +115,7 @@ class ProcessGroup:
                 raise Abandoned
             return mine
         self.meet()
+        stopped = stopped or self.asked_to_stop()  # within the last item too: how far the others were is chance
         everybody = self.gather((None if stopped else mine, stopped))
         if any(stopped for _, stopped in everybody):
             raise Abandoned
