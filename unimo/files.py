@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import json
 import os
@@ -17,6 +18,9 @@ from unimo.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -182,3 +186,14 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
             raise InputError.at(path, f"damaged gzip file ({error})", number) from error
     if number == 0:
         raise InputError.at(path, "the file is empty")
+
+
+def told_of_full_disk(error: BaseException) -> InputError | None:
+    """One line for an error that says that nothing more can be written; None for any other error."""
+    # safetensors tells of the system's errors in words alone
+    written = [number for number in FULL if f"(os error {number})" in str(error)]
+    number = error.errno if isinstance(error, OSError) else next(iter(written), None)
+    if number not in FULL:
+        return None
+    place = error.filename if isinstance(error, OSError) and error.filename else "checkpoints"
+    return InputError(f"{place}: {os.strerror(number)}; nothing more can be written, earlier checkpoints are intact")

@@ -104,17 +104,9 @@ def test_validate_finds_a_mistake(small_world: Path, tmp_path: Path, name: str) 
         validate(world)
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
-def test_same_options_same_bytes(
-    small_world: Path, small_options: ShapesOptions, tmp_path: Path, num_workers: int
-) -> None:
+def test_same_options_same_bytes(small_world: Path, small_options: ShapesOptions, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    generate(
-        tmp_path / "again",
-        small_options,
-        progress=lambda done, total: seen.append((done, total)),
-        num_workers=num_workers,
-    )
+    generate(tmp_path / "again", small_options, progress=lambda done, total: seen.append((done, total)))
     assert fingerprint(tmp_path / "again") == fingerprint(small_world)
     assert seen[0] == (1, 106) and seen[-1] == (106, 106)
 

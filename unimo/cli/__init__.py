@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        from unimo.training.writer import told_of_full_disk
+        from unimo.files import told_of_full_disk
 
         if (told := told_of_full_disk(error)) is None:
             raise

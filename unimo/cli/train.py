@@ -35,8 +35,8 @@ class Arguments:
     """Go on from the latest whole checkpoint of the run folder, if there is one."""
 
     devices: int = 1
-    """Processes on this machine: one a GPU, or so many on the CPU. The order of samples does not depend on
-    it, nor does the result but for the masks of dropout."""
+    """Processes on this machine: one a GPU, or so many on the CPU. The order of samples does not depend
+    on it, nor does the result but for the masks of dropout."""
 
     max_restarts: int = 0
     """How often the job is started again from its latest checkpoint when a process dies or hangs."""

@@ -17,21 +17,17 @@ class Arguments(ShapesOptions):
 
     output: Path
     """Folder to write; it appears complete or not at all. The same world already there is left alone."""
-    num_workers: int = 0
-    """Processes that draw; 0 takes one a core. The world does not depend on it."""
     overwrite: bool = False
     """Replace a world of other options. A folder that is not a world is never replaced."""
 
 
 def run(arguments: Arguments) -> int:
     """Write the world and print what it holds."""
-    from unimo.runtime.settings import usable_cores
     from unimo.worlds.shapes.generate import generate
 
     values = asdict(arguments)
     options = ShapesOptions(**{name: values[name] for name in ShapesOptions.__dataclass_fields__})
-    workers = arguments.num_workers or usable_cores()
-    manifest, written = generate(arguments.output, options, _show_progress, arguments.overwrite, workers)
+    manifest, written = generate(arguments.output, options, _show_progress, arguments.overwrite)
     if not written:
         print(f"{arguments.output}: this world is already there, nothing to do")
         return 0

@@ -185,8 +185,10 @@ class NcclOptions:
 
 @dataclass(frozen=True)
 class DistributedConfig:
-    """How the processes of a job share the work. The global batch is the same for any number, and so
-    is the result, but for the masks of dropout."""
+    """How the processes of a job share the work.
+
+    The global batch is the same for any number of them, and so is the result, but for the masks of dropout.
+    """
 
     sharding_stage: int = 0
     """What is shared out among processes in place of being held by each: 0 nothing; 1 the optimizer's moments; 2 the

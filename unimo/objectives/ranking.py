@@ -6,16 +6,18 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from unimo.objectives.contrastive import contrastive_loss
+
 
 def softmax_loss(positive: Tensor, negatives: Tensor) -> Tensor:
-    """Mean over the batch of -log of the positive's softmax share, in float64.
+    """Mean over the batch of -log of the positive's softmax share: the contrastive loss of one positive, in float64.
 
     Args:
         positive: [B, 1] score of each true pair.
         negatives: [B, N] scores.
     """
-    sp, sn = positive.astype("float64"), negatives.astype("float64")
-    return paddle.mean(F.softplus(paddle.logsumexp(sn, axis=-1, keepdim=True) - sp))
+    scores = paddle.concat([positive, negatives], axis=1).astype("float64")
+    return contrastive_loss(scores, paddle.arange(scores.shape[1]).expand_as(scores) == 0)
 
 
 def circle_loss(positive: Tensor, negatives: Tensor, margin: float = 0.2, scale: float = 1.0) -> Tensor:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +19,6 @@ from unimo.regions.proposals.detector import ProposalDetector
 from unimo.regions.proposals.options import ProposalOptions
 from unimo.regions.regions import Regions
 from unimo.regions.store import RegionStore, RegionStoreWriter
-from unimo.runtime.workers import Workers
 
 COMMIT_EVERY = 64  # images of one durable transaction
 CODEBOOK_IMAGES = 1500  # pictures the codebook is fitted on, drawn by seed
@@ -87,7 +89,7 @@ def extract(
         InputError: no readable picture.
     """
     files = find_images(images)
-    with Workers(num_workers) as pool:
+    with _Pool(num_workers) as pool:
         codebook = codebook or fit_codebook(files, options, pool)
         detector = ProposalDetector(options, codebook)
         if _is_done(output, detector, files):
@@ -105,7 +107,7 @@ def extract(
     return ExtractionReport(len(files), len(todo) - len(unreadable), tuple(unreadable))
 
 
-def fit_codebook(files: dict[str, Path], options: ProposalOptions, pool: Workers) -> Codebook:
+def fit_codebook(files: dict[str, Path], options: ProposalOptions, pool: _Pool) -> Codebook:
     """A codebook of the region classes in a seeded sample of the pictures."""
     ids = sorted(files)
     order = np.random.default_rng(options.seed).permutation(len(ids))[:CODEBOOK_IMAGES]
@@ -130,7 +132,7 @@ def _describe_all(
     todo: Sequence[tuple[str, Path]],
     detector: ProposalDetector,
     writer: RegionStoreWriter,
-    pool: Workers,
+    pool: _Pool,
     total: int,
     progress: Progress | None,
 ) -> list[str]:
@@ -159,3 +161,35 @@ class _Describe:
         image_id, path = item
         image = read_image(path)
         return image_id, None if image is None else self.detector.detect(image)
+
+
+class _Pool:
+    """An ordered map over worker processes, or in this process for one worker."""
+
+    def __init__(self, num_workers: int) -> None:
+        # an executor, since `multiprocessing.Pool` starts workers that die at once anew for ever
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(num_workers, context, _one_thread) if num_workers > 1 else None
+
+    def map(self, function: _Describe, items: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, Regions | None]]:
+        if self._pool is None:
+            yield from map(function, items)
+            return
+        try:
+            yield from self._pool.map(function, items, chunksize=16)
+        except BrokenProcessPool as error:
+            raise InputError("a worker process was killed (memory?); the same command again goes on") from error
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """Workers share the cores; OpenCV's own threads would only get in their way."""
+    import cv2
+
+    cv2.setNumThreads(1)

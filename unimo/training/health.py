@@ -17,8 +17,7 @@ from types import FrameType
 from typing import Any
 
 from unimo.errors import InputError
-from unimo.files import write_json
-from unimo.training.writer import told_of_full_disk
+from unimo.files import told_of_full_disk, write_json
 
 FOLDER_VARIABLE = "UNIMO_WORKERS"
 EXIT_PREEMPTED = 75

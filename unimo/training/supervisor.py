@@ -26,10 +26,9 @@ from types import FrameType
 from typing import Any
 
 from unimo.errors import InputError
-from unimo.files import read_json
+from unimo.files import read_json, told_of_full_disk
 from unimo.runtime.settings import clean_environment
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
-from unimo.training.writer import told_of_full_disk
 
 EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
@@ -132,7 +131,7 @@ class Supervisor:
         resume, waits = self.plan.resume, 0
         first = self._next_attempt_number()
         for attempt in range(first, first + self.plan.max_restarts + 1):
-            before, started = self._latest_checkpoint(), time.time()
+            before, told_before = self._latest_checkpoint(), self._length_of_events()
             outcome = self._attempt(attempt, resume)
             if outcome.status in ("finished", "preempted", "refused") or self._stop_asked:
                 return self._conclude(outcome)
@@ -141,21 +140,27 @@ class Supervisor:
                 self._sleep(min(LONGEST_BACKOFF, 2.0**waits))
                 if self._stop_asked:
                     return EXIT_PREEMPTED
-                if told := self._refused_elsewhere(started):
+                if told := self._refused_elsewhere(told_before):
                     return self._conclude(Outcome("refused", None, told))
         return self._conclude(outcome)
 
-    def _refused_elsewhere(self, since: float) -> str:
-        """Why another machine's processes were refused since then: it does not start again, and would be waited for."""
-        events = self.plan.folder / EVENTS_NAME
-        if self.plan.nodes == 1 or not events.is_file():
+    def _length_of_events(self) -> int:
+        path = self.plan.folder / EVENTS_NAME
+        return path.stat().st_size if path.is_file() else 0
+
+    def _refused_elsewhere(self, start: int) -> str:
+        """Why another machine's processes were refused, by the events from byte ``start`` on: clocks may differ.
+
+        That machine does not start again, and would be waited for.
+        """
+        if self.plan.nodes == 1 or self._length_of_events() <= start:
             return ""
-        for line in events.read_text("utf-8").splitlines():
+        for line in (self.plan.folder / EVENTS_NAME).read_bytes()[start:].decode("utf-8").splitlines():
             try:
                 event = json.loads(line)
             except ValueError:
                 continue  # still being written
-            if event["event"] == "refused" and event["time"] >= since:
+            if event["event"] == "refused":
                 return f"{event['host']}: {event['message']}"
         return ""
 

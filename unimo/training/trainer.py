@@ -17,7 +17,7 @@ from typing import Any
 
 from unimo.config.job import JobConfig
 from unimo.errors import InputError
-from unimo.files import write_json
+from unimo.files import told_of_full_disk, write_json
 from unimo.modeling import UnimoModel
 from unimo.runtime.progress import progress_bar
 from unimo.training.averaging import PREFIX, WeightAverage
@@ -37,7 +37,7 @@ from unimo.training.schedules import learning_rate
 from unimo.training.sharding import ShardedAdamW
 from unimo.training.step import Stepper
 from unimo.training.task import Task
-from unimo.training.writer import BackgroundWriter, told_of_full_disk
+from unimo.training.writer import BackgroundWriter
 
 NOT_FINITE_NAME = "not_finite.json"
 

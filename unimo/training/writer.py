@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 from collections.abc import Callable
 
-from unimo.errors import InputError
-
-FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-
-
-def told_of_full_disk(error: BaseException) -> InputError | None:
-    """One line for an error that says that nothing more can be written; None for any other error."""
-    # safetensors tells of the system's errors in words alone
-    written = [number for number in FULL if f"(os error {number})" in str(error)]
-    number = error.errno if isinstance(error, OSError) else next(iter(written), None)
-    if number not in FULL:
-        return None
-    place = error.filename if isinstance(error, OSError) and error.filename else "checkpoints"
-    return InputError(f"{place}: {os.strerror(number)}; nothing more can be written, earlier checkpoints are intact")
+from unimo.files import told_of_full_disk
 
 
 class BackgroundWriter:

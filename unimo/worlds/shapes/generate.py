@@ -7,13 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unimo.errors import InputError
 from unimo.files import atomic_folder, atomic_write, read_json, read_lines, write_json
-from unimo.runtime.workers import Workers
 from unimo.worlds.shapes.checking import SceneIndex, chance_levels, parse_caption, true_of
 from unimo.worlds.shapes.language import caption_set, claims_about, mixed_kinds, say
 from unimo.worlds.shapes.options import ShapesOptions
@@ -43,11 +41,7 @@ Captions = Mapping[str, Sequence[str]]
 
 
 def generate(
-    folder: str | Path,
-    options: ShapesOptions,
-    progress: Progress | None = None,
-    overwrite: bool = False,
-    num_workers: int = 1,
+    folder: str | Path, options: ShapesOptions, progress: Progress | None = None, overwrite: bool = False
 ) -> tuple[dict[str, Any], bool]:
     """Write a world, or leave it alone where the same one is already there.
 
@@ -56,7 +50,6 @@ def generate(
         options: sizes and seed.
         progress: called with (images written, images in all) after every image.
         overwrite: replace a folder that holds something else.
-        num_workers: processes that draw.
 
     Returns:
         (the manifest, whether anything was written).
@@ -69,7 +62,7 @@ def generate(
     if manifest is not None:
         return manifest, False
     with atomic_folder(folder) as temporary:
-        manifest = _write_world(temporary, options, progress, num_workers)
+        manifest = _write_world(temporary, options, progress)
     return manifest, True
 
 
@@ -90,10 +83,10 @@ def _existing(folder: Path, options: ShapesOptions, overwrite: bool) -> dict[str
     return None
 
 
-def _write_world(folder: Path, options: ShapesOptions, progress: Progress | None, num_workers: int) -> dict[str, Any]:
+def _write_world(folder: Path, options: ShapesOptions, progress: Progress | None) -> dict[str, Any]:
     seen, held_out = split_pairs(options)
     scenes = draw_scenes(options)
-    _write_images(folder, scenes, options, progress, num_workers)
+    _write_images(folder, scenes, options, progress)
     _write_lines(folder / "scenes.jsonl", (scene_to_json(scene) for scene in scenes))
     counts: dict[str, int] = {"images": len(scenes)}
     levels: dict[str, Any] = {}
@@ -132,19 +125,12 @@ def draw_scenes(options: ShapesOptions) -> list[Scene]:
     return scenes
 
 
-def _write_images(
-    folder: Path, scenes: Sequence[Scene], options: ShapesOptions, progress: Progress | None, num_workers: int
-) -> None:
+def _write_images(folder: Path, scenes: Sequence[Scene], options: ShapesOptions, progress: Progress | None) -> None:
     (folder / "images").mkdir()
-    draw = partial(_draw, folder=folder / "images", seed=options.seed)
-    with Workers(num_workers) as workers:
-        for number, _ in enumerate(workers.map(draw, scenes), start=1):
-            if progress is not None:
-                progress(number, len(scenes))
-
-
-def _draw(scene: Scene, folder: Path, seed: int | str) -> None:
-    write_image(scene, seed, folder / f"{scene.image_id}.png")
+    for number, scene in enumerate(scenes, start=1):
+        write_image(scene, options.seed, folder / "images" / f"{scene.image_id}.png")
+        if progress is not None:
+            progress(number, len(scenes))
 
 
 def _write_split(
