@@ -13,9 +13,7 @@ import numpy as np
 
 from unimo.data.batch import Batch, CandidateIndex, collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
-from unimo.data.packing import level_rows
-
-ROW_LENGTH = 128  # positions of a row that short sequences share: longer rows cost more attention than padding saves
+from unimo.data.packing import level_batch
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,7 @@ class _Sequences:
 
     def collate(self) -> Batch:
         """All of them in rows; the starts of what a sequence does not have point somewhere, and nobody asks them."""
-        sizes = [(example.num_regions, example.num_tokens) for example in self.examples]
-        batch = collate(self.examples, self.vocabulary.pad_id, level_rows(sizes, ROW_LENGTH))
+        batch = level_batch(self.examples, self.vocabulary.pad_id)
         assert batch.text_starts is not None and batch.image_starts is not None
         last = batch.num_positions - 1
         starts = {name: np.minimum(getattr(batch, name), last) for name in ("text_starts", "image_starts")}

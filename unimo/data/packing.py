@@ -14,6 +14,7 @@ import numpy as np
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example
 
+LEVEL_LENGTH = 128  # positions of a row filled level: longer rows cost more attention than padding saves
 # records drawn together before rows are filled, as a multiple of what a batch holds
 POOL_BATCHES = 50
 
@@ -45,7 +46,7 @@ def fill_rows(sizes: Sequence[Size], capacity: int = 0) -> list[list[int]]:
     return rows
 
 
-def level_rows(sizes: Sequence[Size], length: int) -> list[list[int]]:
+def level_rows(sizes: Sequence[Size], length: int = LEVEL_LENGTH) -> list[list[int]]:
     """Examples in rows of about ``length`` positions that grow alike, the largest first; for sizes of any mixture.
 
     Every row of a batch is as wide as the most regions and the most tokens of any, so rows of one batch are filled
@@ -62,6 +63,11 @@ def level_rows(sizes: Sequence[Size], length: int) -> list[list[int]]:
         rows[row].append(index)
         filled[:, row] += regions[index], tokens[index]
     return [row for row in rows if row]
+
+
+def level_batch(examples: Sequence[Example], pad_id: int) -> Batch:
+    """Examples of any mixture of lengths in rows filled level, all with ``text_starts`` and ``image_starts``."""
+    return collate(examples, pad_id, level_rows([(example.num_regions, example.num_tokens) for example in examples]))
 
 
 def packed_batch(examples: Sequence[Example], pad_id: int, capacity: int = 0) -> Batch:

@@ -17,9 +17,10 @@ from unimo.data.compat.order import BatchRule
 from unimo.data.compat.reader import OriginalReader, Pairs
 from unimo.data.compat.retrieval import RetrievalTestReader, RetrievalTrainReader
 from unimo.data.encoding import caption_token_ids
-from unimo.data.examples import text_example
+from unimo.data.examples import text_example, with_regions
 from unimo.data.formats.release import caption_lines, caption_numbers, captions_of
 from unimo.data.images import ImageSource
+from unimo.data.packing import level_batch
 from unimo.data.records import CaptionRecord
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
@@ -30,6 +31,7 @@ from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import DownstreamTask
 from unimo.tasks.dual_encoding import dual_loss
 from unimo.tasks.pair_scoring import Scorer, pair_batch, score_matrix
+from unimo.tasks.retrieval_groups import Captions, Groups, MutualGroups, OwnGroups
 from unimo.training.task import (
     Evaluation,
     Losses,
@@ -50,6 +52,10 @@ class RetrievalOptions:
 
     num_negative_captions: int = 10
     """Random wrong captions for each image."""
+
+    mutual_pairs: int = 0
+    """N > 1 takes groups of N pairs, each image scored with each caption, in place of the original's of one pair with
+    wrong images and captions of its own (ours): 7 times as many true pairs compete in the same time."""
 
     negative_pool: int = 1
     """Each wrong caption (and the image of each wrong image) is the one most like the true caption, by words, of this
@@ -78,9 +84,22 @@ class RetrievalOptions:
     adversarial: AdversarialOptions = field(default_factory=AdversarialOptions)
     """Adversarial training of text and image."""
 
+    def __post_init__(self) -> None:
+        """Refuses what no group can be made of."""
+        if self.mutual_pairs < 0 or self.mutual_pairs == 1:
+            raise ValueError(f"mutual_pairs: {self.mutual_pairs}, expected 0 or at least 2")
+        if self.negative_pool < 1:
+            raise ValueError(f"negative_pool: {self.negative_pool}, expected at least 1")
+
+    def groups(self) -> Groups:
+        """The form of the groups."""
+        if self.mutual_pairs:
+            return MutualGroups(self.mutual_pairs, self.negative_pool)
+        return OwnGroups(self.num_negative_images, self.num_negative_captions, self.negative_pool)
+
 
 class Retrieval(DownstreamTask):
-    """Scores a pair by the matching head; rows of a batch are groups of one true and 20 wrong pairs."""
+    """Scores a pair by the matching head; a batch holds groups of true and wrong pairs."""
 
     name = "retrieval"
     options_class = RetrievalOptions
@@ -101,21 +120,22 @@ class Retrieval(DownstreamTask):
     def streams(self) -> list[TrainingStream]:
         """One record a caption; its length counts all rows of its group."""
         if self.context.data.compat:
-            return self.original_streams(self.original_reader(self.context.data.train), negative_pool=1, dual_pairs=0)
+            return self.original_streams(
+                self.original_reader(self.context.data.train), mutual_pairs=0, negative_pool=1, dual_pairs=0
+            )
         records = read_caption_records(self.context, self.context.data.train)
         images = self.context.require_images()
-        pairs = [(image, caption) for image, record in enumerate(records) for caption in record.captions]
+        owner = np.asarray([image for image, record in enumerate(records) for _ in record.captions])
         token_ids = caption_token_ids(records, self.context.tokenizer)
         num_regions = images.num_regions(record.image_id for record in records)
-        group = 1 + self.options.num_negative_images + self.options.num_negative_captions
+        groups = self.options.groups()
         lengths = [
-            group * (num_regions[image] + len(ids) + 2) for (image, _), ids in zip(pairs, token_ids, strict=True)
+            groups.size * (num_regions[image] + len(ids) + 2) for image, ids in zip(owner, token_ids, strict=True)
         ]
-        owner = np.asarray([image for image, _ in pairs])
-        words = CaptionWords(token_ids, self.context.vocabulary.size)
+        captions = Captions(owner, token_ids, self.context.vocabulary.size)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            rows = [self._group(index, owner, words, record_rng(self.context.seed, epoch, index)) for index in indices]
+            rows = [groups.draw(captions, index, record_rng(self.context.seed, epoch, index)) for index in indices]
             image_index = np.concatenate([images_of for images_of, _ in rows])
             caption_index = np.concatenate([captions_of for _, captions_of in rows])
             used_images, image_rows = np.unique(image_index, return_inverse=True)
@@ -123,14 +143,18 @@ class Retrieval(DownstreamTask):
             limit = self.context.data.max_text_length
             texts = [text_example("", [token_ids[i]], self.context.vocabulary, limit) for i in used_captions]
             regions = [images[records[i].image_id] for i in used_images]
-            return {"main": pair_batch(regions, texts, image_rows, caption_rows, self.context.vocabulary.pad_id)}
+            pad_id = self.context.vocabulary.pad_id
+            if not self.context.data.pack:
+                return {"main": pair_batch(regions, texts, image_rows, caption_rows, pad_id)}
+            pairs = [with_regions(texts[c], regions[i]) for i, c in zip(image_rows, caption_rows, strict=True)]
+            return {"main": level_batch(pairs, pad_id)}
 
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = self._dual_pairs(indices, owner, record_rng(self.context.seed, epoch, indices[0]))
             alone = [(images[records[owner[index]].image_id], token_ids[index]) for index in chosen]
             return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length)}
 
-        dual_size = -(-self.options.dual_pairs // group)  # in groups of pairs
+        dual_size = -(-self.options.dual_pairs // groups.size)  # in groups of pairs
         if not dual_size:
             return [TrainingStream("pairs", lengths, make_batch)]
         return [TrainingStream("pairs", lengths, make_batch, make_joint=make_joint, joint_size=lambda step: dual_size)]
@@ -163,19 +187,17 @@ class Retrieval(DownstreamTask):
         return RetrievalTrainReader(pairs, self.options.num_negative_images, self.options.num_negative_captions)
 
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:
-        """Loss against the wrong images and against the wrong captions, averaged; logits are the groups."""
-        options = self.options
-        group = 1 + options.num_negative_images + options.num_negative_captions
-        scores = model.match(model(inputs, perturbations), inputs).reshape([-1, group])
+        """Mean of the loss against wrong images and against wrong captions; logits [P, N], the true pair first."""
+        options, groups = self.options, self.options.groups()
+        scores = model.match(model(inputs, perturbations), inputs).reshape([-1, groups.size])
         scores = F.sigmoid(scores) if options.sigmoid else scores
-        positive = scores[:, :1]
-        wrong_images = scores[:, 1 : 1 + options.num_negative_images]
-        wrong_captions = scores[:, 1 + options.num_negative_images :]
+        positive, wrong_images, wrong_captions = groups.compare(scores)
         loss = (self._ranking_loss(positive, wrong_captions) + self._ranking_loss(positive, wrong_images)) / 2
-        return View(loss.astype("float32"), scores)
+        logits = paddle.concat([positive, wrong_images, wrong_captions], axis=1)
+        return View(loss.astype("float32"), logits)
 
     def report(self, logits: paddle.Tensor, batch: Batch) -> Report:
-        """Share of groups whose true pair scores highest."""
+        """Share of true pairs that score above all wrong ones they compete with."""
         hits = logits[:, :1] > paddle.max(logits[:, 1:], axis=-1, keepdim=True)
         return {"group_accuracy": float(paddle.mean(hits.astype("float32")))}
 
@@ -208,22 +230,6 @@ class Retrieval(DownstreamTask):
             return softmax_loss(positive, negatives)
         return circle_loss(positive, negatives, self.options.margin, self.options.scale)
 
-    def _group(
-        self, index: int, owner: np.ndarray, words: CaptionWords, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Image and caption numbers of one group's rows: the pair, wrong images, wrong captions."""
-        image, options = int(owner[index]), self.options
-        if options.negative_pool == 1:
-            num_images = int(owner.max()) + 1
-            wrong_images = rng.integers(num_images - 1, size=options.num_negative_images)
-            wrong_images += wrong_images >= image
-        else:
-            wrong_images = owner[self._wrong_captions(index, options.num_negative_images, owner, words, rng)]
-        wrong_captions = self._wrong_captions(index, options.num_negative_captions, owner, words, rng)
-        images = np.concatenate([[image], wrong_images, np.full(len(wrong_captions), image)])
-        captions = np.concatenate([[index], np.full(len(wrong_images), index), wrong_captions])
-        return images, captions
-
     def _dual_pairs(self, indices: Sequence[int], owner: np.ndarray, rng: np.random.Generator) -> list[int]:
         """Captions of different images: those of the step's groups, then random ones."""
         count = min(self.options.dual_pairs, int(owner.max()) + 1)
@@ -233,38 +239,6 @@ class Retrieval(DownstreamTask):
                 break
             chosen.setdefault(int(owner[index]), int(index))
         return list(chosen.values())
-
-    def _wrong_captions(
-        self, index: int, count: int, owner: np.ndarray, words: CaptionWords, rng: np.random.Generator
-    ) -> np.ndarray:
-        """``count`` captions of other images, each the most alike of a random pool."""
-        pool = self.options.negative_pool
-        drawn = _others(owner, int(owner[index]), count * pool, rng).reshape(count, pool)
-        return drawn[:, 0] if pool == 1 else words.most_alike(index, drawn)
-
-
-class CaptionWords:
-    """Which tokens each caption holds, rare ones weighing more, to tell how alike two captions are."""
-
-    def __init__(self, token_ids: Sequence[Sequence[int]], vocab_size: int) -> None:
-        self.token_ids = [np.unique(ids) for ids in token_ids]
-        counts = np.bincount(np.concatenate(self.token_ids), minlength=vocab_size)
-        self.weights = np.log(len(token_ids) / np.maximum(counts, 1))
-
-    def most_alike(self, index: int, candidates: np.ndarray) -> np.ndarray:
-        """Of each row of candidates [N, pool] the one that shares most weight with caption ``index``: [N]."""
-        marked = np.zeros_like(self.weights)
-        own = self.token_ids[index]
-        marked[own] = self.weights[own]
-        shared = [[marked[self.token_ids[candidate]].sum() for candidate in row] for row in candidates]
-        return candidates[np.arange(len(candidates)), np.argmax(shared, axis=1)]
-
-
-def _others(owner: np.ndarray, image: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """``count`` random captions of other images than ``image``."""
-    first, last = np.searchsorted(owner, [image, image + 1])
-    drawn = rng.integers(len(owner) - (last - first), size=count)
-    return np.where(drawn >= first, drawn + (last - first), drawn)
 
 
 def read_caption_records(context: TaskContext, path: str | Path) -> list[CaptionRecord]:
