@@ -11,11 +11,12 @@ import pytest
 from tests.conftest import SmallWorld
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig
+from unimo.data.alike import Captions
 from unimo.data.images import ImageSource
 from unimo.errors import InputError
 from unimo.modeling import UnimoModel
 from unimo.tasks.retrieval import Retrieval, RetrievalOptions
-from unimo.tasks.retrieval_groups import Captions, Groups, MutualGroups, OwnGroups
+from unimo.tasks.retrieval_groups import Groups, MutualGroups, OwnGroups
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.task import TaskContext
 

@@ -11,6 +11,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 
+from unimo.data.alike import Captions
 from unimo.data.batch import Batch
 from unimo.data.candidates import apart_batch
 from unimo.data.compat.order import BatchRule
@@ -31,7 +32,7 @@ from unimo.objectives.adversarial import AdversarialOptions, View
 from unimo.tasks.downstream import DownstreamTask
 from unimo.tasks.dual_encoding import dual_loss
 from unimo.tasks.pair_scoring import Scorer, pair_batch, score_matrix
-from unimo.tasks.retrieval_groups import Captions, Groups, MutualGroups, OwnGroups
+from unimo.tasks.retrieval_groups import Groups, MutualGroups, OwnGroups
 from unimo.training.task import (
     Evaluation,
     Losses,

@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 import paddle
 from paddle import Tensor
 
+from unimo.data.alike import Captions
 from unimo.errors import InputError
-
-
-class Captions:
-    """All captions of a file with the images they belong to; tells how alike two are by the tokens they share."""
-
-    def __init__(self, owner: np.ndarray, token_ids: Sequence[Sequence[int]], vocab_size: int) -> None:
-        """
-        Args:
-            owner: [C] number of each caption's image, ascending.
-            token_ids: of the C captions.
-            vocab_size: of the tokenizer.
-        """
-        self.owner = owner
-        self.token_ids = [np.unique(ids) for ids in token_ids]
-        counts = np.bincount(np.concatenate(self.token_ids), minlength=vocab_size)
-        self.weights = np.log(len(token_ids) / np.maximum(counts, 1))  # rare tokens weigh more
-
-    @property
-    def num_images(self) -> int:
-        """Images that have captions."""
-        return int(self.owner.max()) + 1
-
-    def of_other_images(self, image: int, count: int, rng: np.random.Generator) -> np.ndarray:
-        """``count`` random captions of other images than ``image``."""
-        first, last = np.searchsorted(self.owner, [image, image + 1])
-        drawn = rng.integers(len(self.owner) - (last - first), size=count)
-        return np.where(drawn >= first, drawn + (last - first), drawn)
-
-    def likeness(self, index: int, candidates: np.ndarray) -> np.ndarray:
-        """Weight of the tokens that each candidate (any shape) shares with caption ``index``."""
-        marked = np.zeros_like(self.weights)
-        own = self.token_ids[index]
-        marked[own] = self.weights[own]
-        shared = [marked[self.token_ids[candidate]].sum() for candidate in candidates.flat]
-        return np.asarray(shared).reshape(candidates.shape)
 
 
 class Groups(ABC):
@@ -130,15 +95,7 @@ class MutualGroups(Groups):
             raise InputError(
                 f"options.mutual_pairs: {self.num_pairs} pairs need as many images, and there are {captions.num_images}"
             )
-        image = int(captions.owner[index])
-        members = {image: index}
-        while len(members) < self.num_pairs:
-            drawn = captions.of_other_images(image, self.pool * (self.num_pairs - 1), rng)
-            for other in drawn[np.argsort(-captions.likeness(index, drawn), kind="stable")]:
-                members.setdefault(int(captions.owner[other]), int(other))
-                if len(members) == self.num_pairs:
-                    break
-        chosen = np.asarray(list(members.values()))
+        chosen = captions.alike(index, self.num_pairs, self.pool, rng)
         return np.repeat(captions.owner[chosen], self.num_pairs), np.tile(chosen, self.num_pairs)
 
     def compare(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
