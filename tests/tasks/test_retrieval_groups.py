@@ -79,12 +79,6 @@ def test_a_pool_brings_captions_that_are_more_alike(form: type) -> None:
     assert likeness(1) * 1.5 < likeness(8)
 
 
-def test_likeness_weighs_rare_tokens_more() -> None:
-    texts = Captions(np.arange(4), [[1, 2], [1, 3], [1, 2, 4], [1, 5]], 6)
-    found = texts.likeness(0, np.asarray([[1, 2], [3, 0]]))
-    assert found[0, 1] == pytest.approx(np.log(2)) and found[0, 0] == found[1, 0] == 0
-
-
 def retrieval(small: SmallWorld, pack: bool, **options: object) -> Retrieval:
     data = DataConfig(
         train=str(small.world / "captions_train.jsonl"), regions=str(small.regions), tokens_per_batch=2000, pack=pack
