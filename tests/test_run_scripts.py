@@ -315,3 +315,18 @@ def test_a_fine_tuning_script_looks_for_its_folders_before_it_makes_an_environme
     assert found.returncode == 2
     assert f"{tmp_path}/absent: No such file or directory" in found.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize(("given", "restarts"), [({}, "10"), ({"MAX_RESTARTS": "3"}, "3")])
+def test_a_fine_tuning_script_says_how_often_its_job_is_started_again(
+    checkout: Checkout, given: dict[str, str], restarts: str
+) -> None:
+    checkout.interpreter()
+    shutil.copytree(FINETUNE, checkout.root / "run_scripts" / "finetune")
+    for name in ("data", "checkpoint"):
+        (checkout.root.parent / name).mkdir()
+    found = checkout.run("run_scripts/finetune/sst2.sh", "data", "checkpoint", "out", "--training.seed", "3", **given)
+    assert found.returncode == 0, found.stderr
+    line = checkout.logged()[-1]
+    assert line.startswith("python -m unimo train --resume ") and line.endswith(" --training.seed 3")
+    assert f" --devices 1 --max_restarts {restarts} --output {checkout.root.parent}/out " in line
