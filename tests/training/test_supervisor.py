@@ -121,16 +121,23 @@ def train(config: Path, *flags: str) -> subprocess.Popen[str]:
     ("part", "key", "value", "named"),
     [("data", "train", "nowhere.tsv", "nowhere.tsv"), ("training", "sed", 3, "training.sed")],
 )
-def test_a_mistake_is_the_last_line_and_is_not_tried_again(
+def test_a_mistake_is_told_once_and_last_and_is_not_tried_again(
     small_world: SmallWorld, tmp_path: Path, part: str, key: str, value: Any, named: str
 ) -> None:
+    """A run folder that was not there before is not there afterwards; one that was keeps what happened."""
     values = job(small_world, "text_classification", tmp_path / "run")
     values[part][key] = value
-    process = train(write_job(tmp_path / "a.yaml", values), "--devices", "2", "--max_restarts", "3")
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert errors.splitlines()[-1].startswith("unimo: error: process ")
-    assert named in errors.splitlines()[-1]
+    config = write_job(tmp_path / "a.yaml", values)
+    for is_there in (False, True):
+        if is_there:
+            (tmp_path / "run").mkdir()
+        process = train(config, "--devices", "2", "--max_restarts", "3")
+        printed, errors = process.communicate(timeout=120)
+        assert process.returncode == 2
+        assert errors.splitlines()[-1].startswith("unimo: error: process ")
+        assert f"{printed}{errors}".count("unimo: error: ") == 1
+        assert named in errors.splitlines()[-1]
+        assert (tmp_path / "run").exists() == is_there
     events = [json.loads(line)["event"] for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
     assert events == ["started", "refused"]
 
@@ -205,6 +212,26 @@ def test_a_disk_that_fills_up_is_not_tried_again(
     assert capsys.readouterr().err == "unimo: error: runs: No space left on device\n"
 
 
+PRINTS = """
+log = open({log!r}, "w")
+print("step 1", "unimo: error: a.tsv: no", "the end", sep=chr(10), file=log, flush=True)
+"""
+
+
+@pytest.mark.parametrize("status", ["refused", "failed"])
+def test_a_line_that_tells_of_a_refusal_is_held_back_and_never_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    monkeypatch.setattr(supervisor, "_outcome", lambda *_: Outcome(status, None, "a.tsv: no"))
+    log = tmp_path / "run" / "logs" / "attempt-1" / "workerlog.0"
+    supervised = stubbed(tmp_path / "run", monkeypatch, PRINTS.format(log=str(log)))
+    assert supervised.run() == (2 if status == "refused" else 1)
+    captured = capsys.readouterr()
+    again = "unimo: error: a.tsv: no\n" if status == "failed" else ""
+    assert captured.out == f"step 1\nthe end\n{again}"
+    assert captured.err == "unimo: error: a.tsv: no\n"
+
+
 def test_a_start_that_hangs_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,23 +297,69 @@ def test_leftovers_of_other_machines_are_left_alone(tmp_path: Path, monkeypatch:
     )
 
 
-def test_what_another_machine_was_refused_for_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def write_event(folder: Path, event: str) -> None:
+    """As the supervisor of another machine does."""
+    values = {"time": time.time(), "host": "other", "node": 0, "event": event, "message": "a.tsv: no such file"}
+    with open(folder / "events.jsonl", "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(values) + "\n")
+
+
+@pytest.mark.parametrize(("event", "status"), [("refused", 2), ("preempted", 75)])
+def test_a_machine_that_ended_for_good_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], event: str, status: int
 ) -> None:
-    supervisor = Supervisor(Plan(["true"], tmp_path, nodes=2, master="here:1", max_restarts=3))
+    supervisor = Supervisor(Plan(["true"], tmp_path, nodes=2, master="here:1", node_rank=1, max_restarts=3))
     attempts = []
 
     def fail(attempt: int, resume: bool) -> Outcome:
         attempts.append(attempt)
-        event = {"time": time.time(), "host": "other", "event": "refused", "message": "a.tsv: no such file"}
-        (tmp_path / "events.jsonl").write_text(json.dumps(event) + "\n")
+        write_event(tmp_path, event)
         return Outcome("failed", None, "connection reset")
 
     monkeypatch.setattr(supervisor, "_attempt", fail)
     monkeypatch.setattr(supervisor, "_sleep", lambda seconds: None)
-    assert supervisor.run() == 2
+    assert supervisor.run() == status
     assert attempts == [1]
-    assert "other: a.tsv: no such file" in capsys.readouterr().err
+    told = {"refused": "other, node 0: a.tsv: no such file", "preempted": "--resume goes on"}
+    assert told[event] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("event", "status"), [("refused", 2), ("preempted", 75)])
+def test_a_machine_that_ended_for_good_is_not_waited_for_at_the_master(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, status: int
+) -> None:
+    """The launcher would wait for ten minutes, and has started no process yet."""
+    code = "import time; time.sleep(600)"
+    supervised = stubbed(tmp_path / "run", monkeypatch, code, nodes=2, master="here:1", max_restarts=3)
+    look, looks = supervised._look, iter(range(10**6))
+
+    def told(workers: dict[int, Worker]) -> None:
+        if next(looks) == 2:
+            write_event(tmp_path / "run", event)
+        look(workers)
+
+    monkeypatch.setattr(supervised, "_look", told)
+    assert supervised.run() == status
+
+
+@pytest.mark.parametrize(
+    ("plan", "nodes"),
+    [({}, [0, 0]), ({"nodes": 2, "node_rank": 1}, [1, 1]), ({"nodes": 2, "devices": 4}, [None, 1])],
+    ids=["alone", "numbered", "counted by the master"],
+)
+def test_events_tell_nodes_of_one_host_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any], nodes: list[int | None]
+) -> None:
+    """Where the master counts, a node's number is known when one of its processes has told its own."""
+    supervised = stubbed(tmp_path / "run", monkeypatch, "", **plan)
+
+    def watch(*_: Any) -> None:
+        (supervised.workers_folder / "rank-5.json").write_text(json.dumps({"rank": 5, **SELF}))
+
+    monkeypatch.setattr(supervised, "_watch", watch)
+    supervised.run()
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [event["node"] for event in events] == nodes
 
 
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:
