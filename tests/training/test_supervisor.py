@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -142,22 +143,79 @@ def test_a_mistake_is_told_once_and_last_and_is_not_tried_again(
     assert events == ["started", "refused"]
 
 
-@pytest.mark.multiprocess
-@pytest.mark.slow
-def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(ground: Ground, tmp_path: Path) -> None:
-    import socket
+NODE_STEPS = 30
 
+
+@pytest.fixture(scope="module")
+def one_node(ground: Ground) -> Run:
+    """An undisturbed run of two processes on one machine."""
+    run = ground.run("one_node", steps=NODE_STEPS)
+    run.start()
+    assert run.wait() == 0
+    return run
+
+
+def start_nodes(run: Run, *flags: str, numbered: bool = True) -> list[subprocess.Popen[str]]:
+    """Two supervisors on this machine that pose as two, with a process each."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    one, two = ground.run("one_node", steps=20), ground.run("two_nodes", steps=20)
-    one.start()
-    assert one.wait() == 0
-    nodes = [train(two.config, "--nodes", "2", "--master", f"127.0.0.1:{port}") for _ in range(2)]
+        master = f"127.0.0.1:{found.getsockname()[1]}"
+    words = ["--nodes", "2", "--master", master, *flags]
+    nodes = [train(run.config, *words, *(["--node_rank", str(node)] if numbered else [])) for node in range(2)]
+    run.process = nodes[0]  # type: ignore[assignment]
+    return nodes
+
+
+def ends_of(nodes: list[subprocess.Popen[str]]) -> list[int]:
+    """Exit statuses; shows what was printed where a test fails."""
     for node in nodes:
-        _, errors = node.communicate(timeout=180)
-        assert node.returncode == 0, errors
-    assert two.results(20) == one.results(20)
+        print(*node.communicate(timeout=240))
+    return [node.returncode for node in nodes]
+
+
+def of_node(run: Run, node: int) -> list[str]:
+    return [event["event"] for event in run.events() if event["node"] == node]
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(ground: Ground, one_node: Run) -> None:
+    two = ground.run("two_nodes", steps=NODE_STEPS)
+    assert ends_of(start_nodes(two, numbered=False)) == [0, 0]
+    assert two.results(NODE_STEPS) == one_node.results(NODE_STEPS)
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_nodes_of_which_one_loses_a_process_end_as_if_nothing_had_been(ground: Ground, one_node: Run) -> None:
+    """First the process of node 1 is killed, later that of node 0, with which all others meet."""
+    two = ground.run("killed_nodes", steps=NODE_STEPS)
+    nodes = start_nodes(two, "--max_restarts", "5")
+    for step, rank in ((6, 1), (15, 0)):
+        assert two.wait_for(step)
+        two.kill_worker(rank)
+    assert ends_of(nodes) == [0, 0]
+    assert two.results(NODE_STEPS) == one_node.results(NODE_STEPS)
+    for node in range(2):
+        events = of_node(two, node)
+        assert events[0] == "started" and events[-1] == "finished"
+        assert events.count("failed") >= 2
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_nodes_of_which_one_is_told_to_stop_both_save_and_stop(ground: Ground, one_node: Run) -> None:
+    """First node 1 is told, then, of the resumed run, node 0."""
+    two, flags = ground.run("stopped_nodes", steps=NODE_STEPS), ["--max_restarts", "5"]
+    for step, told in ((6, 1), (15, 0)):
+        nodes = start_nodes(two, *flags, *(["--resume"] if step > 6 else []))
+        assert two.wait_for(step)
+        nodes[told].send_signal(signal.SIGTERM)
+        assert ends_of(nodes) == [75, 75]
+        assert step <= two.newest_step() < NODE_STEPS
+        assert [of_node(two, node)[-1] for node in range(2)] == ["preempted", "preempted"]
+    assert ends_of(start_nodes(two, *flags, "--resume")) == [0, 0]
+    assert two.results(NODE_STEPS) == one_node.results(NODE_STEPS)
 
 
 @pytest.mark.multiprocess
