@@ -128,6 +128,7 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
         if not arguments.resume and (folder / "metrics.jsonl").exists():
             raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
         status = Supervisor(plan).run()
+        # other machines read in the folder why this one was refused
         if is_new and status == EXIT_REFUSED and arguments.nodes == 1:
             forget_refused(folder)
         return status
