@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # What the scripts beside this one share: run.sh TASK DATA CHECKPOINT [OUTPUT] [--key.of.the.job value ...]
-# DEVICES: processes. MAX_RESTARTS: how often the job is started again from its latest checkpoint when a process dies or
-# hangs (default 10; 0 with one process: no supervisor).
+# MAX_RESTARTS: how often the job is started again from its latest checkpoint when a process dies or hangs (default 10).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ $# -lt 3 ]; then sed -n '3s/^# */usage: /p' "$root/run_scripts/finetune/${1:-sst2}.sh" >&2; exit 2; fi
