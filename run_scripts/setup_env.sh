@@ -4,7 +4,8 @@
 #   source run_scripts/setup_env.sh      # then `python` and `unimo` are those of the environment
 #
 # PYTHON names the interpreter (3.11 to 3.13), UNIMO_VENV the folder of the environment (default: .venv), REQUIREMENTS
-# another set, e.g. requirements-gpu.txt. Relative folders count from the repository. Exit status 2: could not set up.
+# another set, e.g. requirements-gpu.txt. Relative folders count from the repository. An environment that another clone
+# made, or nobody knows who, is left alone. Exit status 2: could not set up.
 
 unimo_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 unimo_from_root() { case "$1" in /*) echo "$1" ;; *) echo "$unimo_root/$1" ;; esac }
@@ -12,7 +13,7 @@ unimo_venv=$(unimo_from_root "${UNIMO_VENV:-.venv}")
 unimo_requirements=$(unimo_from_root "${REQUIREMENTS:-requirements.txt}")
 
 # "3.11 /usr/bin/python3.11", or nothing where $1 is absent, broken (an empty pyenv shim) or of another version.
-# Inside an active environment it is the interpreter beneath, for --clear would delete the other one.
+# Inside an active environment it is the interpreter beneath, for the other one is perhaps about to be deleted.
 unimo_supported() {
     "$1" -c 'import sys
 if (3, 11) <= sys.version_info[:2] <= (3, 13):
@@ -38,14 +39,28 @@ unimo_find_python() {  # prints version and path of the first interpreter that c
     return 2
 }
 
+# Whether what is in $unimo_venv may be cleared: nothing, or what this clone made. .unimo-clone names the clone and the
+# place; an environment that was copied or moved with its clone (it lies inside) names another place than where it is.
+unimo_is_own() {
+    if [ -z "$(ls -A "$unimo_venv" 2>/dev/null)" ]; then return 0; fi
+    local maker place
+    if { read -r maker && read -r place; } 2>/dev/null < "$unimo_venv/.unimo-clone"; then
+        [ "$maker" = "$unimo_root" ] || [[ "$place" != "$unimo_venv" && "$unimo_venv" = "$unimo_root"/* ]]
+    else  # made before there was such a file
+        [[ "$(cat "$unimo_venv/.unimo-ready" 2>/dev/null)" = *" $unimo_root $unimo_venv "* ]]
+    fi
+}
+
 unimo_install() {  # unimo_install PYTHON STAMP
-    if [ -n "$(ls -A "$unimo_venv" 2>/dev/null)" ] && [ ! -e "$unimo_venv/pyvenv.cfg" ]; then
-        echo "unimo: $unimo_venv is no virtual environment and not empty; it is left alone" >&2
-        return 2
+    if ! unimo_is_own; then
+        echo "unimo: $unimo_venv is not empty and not an environment that this clone made; it is left alone" >&2
+        return 3
     fi
     echo "unimo: setting up $unimo_venv ($("$1" --version), ${unimo_requirements##*/}); this takes a minute or two"
-    rm -f "$unimo_venv/.unimo-ready"
-    "$1" -m venv --clear "$unimo_venv" || return 2
+    # the mark comes before everything else and is not cleared: a set-up that is killed anywhere can be done again
+    mkdir -p "$unimo_venv" && printf '%s\n' "$unimo_root" "$unimo_venv" > "$unimo_venv/.unimo-clone" || return 2
+    find "$unimo_venv" -mindepth 1 -maxdepth 1 ! -name .unimo-clone -exec rm -rf {} + || return 2
+    "$1" -m venv "$unimo_venv" || return 2
     local pip=("$unimo_venv/bin/python" -m pip install --quiet --disable-pip-version-check)
     "${pip[@]}" -r "$unimo_requirements" || return 2
     "${pip[@]}" --no-deps --no-build-isolation -e "$unimo_root" || return 2
@@ -53,7 +68,7 @@ unimo_install() {  # unimo_install PYTHON STAMP
 }
 
 unimo_setup() {
-    local found stamp
+    local found stamp status=0
     found=$(unimo_find_python) || return 2
     # the folders too: an editable install and the programs of an environment point at where both were
     stamp="${found%% *} $unimo_root $unimo_venv $(cat "$unimo_requirements" "$unimo_root/pyproject.toml" | sha256sum)"
@@ -63,7 +78,11 @@ unimo_setup() {
             return 0
         fi
         unimo_install "${found#* }" "$stamp"
-    ) 9< "$unimo_root" || { echo "unimo: $unimo_venv was not set up; the reason stands above" >&2; return 2; }
+    ) 9< "$unimo_root" || status=$?
+    if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then  # 3: has been told in one line
+        echo "unimo: $unimo_venv was not set up; the reason stands above" >&2
+    fi
+    [ "$status" -eq 0 ]
 }
 
 if unimo_setup; then

@@ -32,7 +32,7 @@ elif [ "$1" = --version ]; then
 else
     echo "python $*" >> "$FAKE_LOG"
     for folder; do :; done
-    rm -rf "$folder" && mkdir -p "$folder/bin" && touch "$folder/pyvenv.cfg"
+    mkdir -p "$folder/bin" && touch "$folder/pyvenv.cfg"
     for tool in python ruff mypy; do cp {tool} "$folder/bin/$tool"; done
 fi
 """
@@ -106,7 +106,7 @@ def test_first_run_installs_and_second_does_nothing(checkout: Checkout) -> None:
     first = checkout.run(SETUP)
     assert first.returncode == 0, first.stderr
     venv, requirements, package = checkout.logged()
-    assert venv == f"python -m venv --clear {checkout.venv}"
+    assert venv == f"python -m venv {checkout.venv}"
     assert requirements.endswith(f"-r {checkout.root}/requirements.txt")
     assert "--no-deps" in package and package.endswith(f"-e {checkout.root}")
     second = checkout.run(SETUP)
@@ -185,8 +185,69 @@ def test_a_folder_that_is_no_environment_is_left_alone(checkout: Checkout, tmp_p
     precious.write_text("years")
     found = checkout.run(SETUP, UNIMO_VENV=str(precious.parent))
     assert found.returncode == 2
-    assert "left alone" in found.stderr
+    told = f"unimo: {precious.parent} is not empty and not an environment that this clone made; it is left alone"
+    assert found.stderr.splitlines() == [told]
     assert precious.read_text() == "years"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("where", ["outside", "inside", "torn", "unknown"])
+def test_an_environment_that_another_clone_made_is_left_alone(tmp_path: Path, where: str) -> None:
+    """Whether it lies outside both clones or is the default of this one, was never finished, or has no mark."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    maker, other = Checkout(tmp_path / "first"), Checkout(tmp_path / "second")
+    venv = other.venv if where == "inside" else tmp_path / "venv"
+    for checkout in (maker, other):
+        checkout.interpreter()
+    failing = {"FAKE_FAIL": "-r "} if where == "torn" else {}
+    assert maker.run(SETUP, UNIMO_VENV=str(venv), **failing).returncode == (2 if failing else 0)
+    if where == "unknown":
+        (venv / ".unimo-clone").unlink()
+        (venv / ".unimo-ready").unlink()
+    before = contents(venv)
+    for script in (SETUP, TEST, CI):
+        found = other.run(script, UNIMO_VENV=str(venv))
+        assert found.returncode == 2
+        assert (len(found.stderr.splitlines()), found.stdout) == (1, "")
+        assert str(venv) in found.stderr
+    assert other.logged() == []
+    assert contents(venv) == before
+
+
+def test_an_environment_from_before_there_was_a_mark_is_known_by_its_stamp(checkout: Checkout) -> None:
+    checkout.interpreter()
+    checkout.run(SETUP)
+    (checkout.venv / ".unimo-clone").unlink()
+    (checkout.root / "requirements.txt").write_text("")
+    checkout.logged()
+    assert checkout.run(SETUP).returncode == 0
+    assert len(checkout.logged()) == 3
+
+
+def test_a_set_up_that_was_killed_while_it_cleared_or_filled_is_done_again(checkout: Checkout) -> None:
+    checkout.interpreter()
+    checkout.run(SETUP)
+    for path in checkout.venv.iterdir():  # nothing but the mark, and a part of something
+        if path.is_file() and path.name != ".unimo-clone":
+            path.unlink()
+    (checkout.venv / "lib").mkdir()
+    checkout.logged()
+    assert checkout.run(SETUP).returncode == 0
+    assert len(checkout.logged()) == 3 and not (checkout.venv / "lib").exists()
+
+
+def test_an_environment_that_came_with_a_copied_checkout_is_made_again(checkout: Checkout) -> None:
+    checkout.interpreter()
+    checkout.run(SETUP)
+    original, before = checkout.venv, contents(checkout.venv)
+    checkout.root = Path(shutil.copytree(checkout.root, checkout.root.with_name("a copy")))
+    checkout.logged()
+    assert checkout.run(SETUP).returncode == 0
+    assert len(checkout.logged()) == 3 and contents(original) == before
 
 
 def test_environment_and_requirements_may_be_elsewhere(checkout: Checkout, tmp_path: Path) -> None:
@@ -254,3 +315,18 @@ def test_a_fine_tuning_script_looks_for_its_folders_before_it_makes_an_environme
     assert found.returncode == 2
     assert f"{tmp_path}/absent: No such file or directory" in found.stderr
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize(("given", "restarts"), [({}, "10"), ({"MAX_RESTARTS": "3"}, "3")])
+def test_a_fine_tuning_script_says_how_often_its_job_is_started_again(
+    checkout: Checkout, given: dict[str, str], restarts: str
+) -> None:
+    checkout.interpreter()
+    shutil.copytree(FINETUNE, checkout.root / "run_scripts" / "finetune")
+    for name in ("data", "checkpoint"):
+        (checkout.root.parent / name).mkdir()
+    found = checkout.run("run_scripts/finetune/sst2.sh", "data", "checkpoint", "out", "--training.seed", "3", **given)
+    assert found.returncode == 0, found.stderr
+    line = checkout.logged()[-1]
+    assert line.startswith("python -m unimo train --resume ") and line.endswith(" --training.seed 3")
+    assert f" --devices 1 --max_restarts {restarts} --output {checkout.root.parent}/out " in line

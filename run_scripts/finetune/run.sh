@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What the scripts beside this one share: run.sh TASK DATA CHECKPOINT [OUTPUT] [--key.of.the.job value ...]
+# MAX_RESTARTS: how often the job is started again from its latest checkpoint when a process dies or hangs (default 10).
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ $# -lt 3 ]; then sed -n '3s/^# */usage: /p' "$root/run_scripts/finetune/${1:-sst2}.sh" >&2; exit 2; fi
@@ -11,4 +12,4 @@ source "$root/run_scripts/setup_env.sh"
 if [ -n "${SWEEP:-}" ]; then verb=(sweep); else verb=(train --resume); fi  # sweep: every combination of the yaml's block
 cd "$data"
 exec python -m unimo "${verb[@]}" --config "$root/model_configs/finetune/$task.yaml" --devices "${DEVICES:-1}" \
-    --output "$output" --init_from "$checkpoint" --tokenizer "$checkpoint" "$@"
+    --max_restarts "${MAX_RESTARTS:-10}" --output "$output" --init_from "$checkpoint" --tokenizer "$checkpoint" "$@"

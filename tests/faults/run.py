@@ -1,10 +1,11 @@
 """Does a run survive what happens to long runs? Prints a line a run, and `N passed, N failed`.
 
-    python tests/faults/run.py [--runs 20] [--seed 1] [--first 0] [--keep]
+    python tests/faults/run.py [--runs 20] [--seed 1] [--first 0] [--sharded] [--keep]
 
 Every run is a pre-training on the drawn world in two processes under the supervisor. Workers, launcher and supervisor
-are killed and stopped at random moments, among them during a save; disks are full; checkpoints are damaged. A run has
-passed when its last and best weights and its moments equal those of an undisturbed run, bit for bit.
+are killed and stopped at random moments, among them during a save; disks are full; checkpoints are damaged. In every
+fourth run the moments are shared out (`sharding_stage` 1): both processes write parts of a checkpoint. A run has passed
+when its last and best weights and its moments equal those of an undisturbed run of its kind, bit for bit.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tests.faults.jobs import (  # noqa: E402
 )
 
 KINDS = ("worker", "launcher", "sigterm", "supervisor", "full disk", "truncate", "flip")
+SHARDED_EVERY = 4
 LARGEST_FILE = 200_000  # bytes: a log fits, the optimizer's moments do not
 
 
@@ -88,38 +90,47 @@ def disturb(run: Run, kinds: list[str], rng: random.Random) -> None:
         expect(run.wait(), (0,), "at the end")
 
 
+def undisturbed(ground: Ground, stage: int) -> dict[str, bytes]:
+    """What a run ends with to which nothing happens."""
+    whole = ground.run(f"whole{stage}", sharding_stage=stage)
+    whole.start()
+    expect(whole.wait(), (0,), "undisturbed")
+    return whole.results()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; 0 where all pass."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first run, to repeat one")
+    parser.add_argument("--sharded", action="store_true", help="share the moments out in every run")
     parser.add_argument("--keep", action="store_true", help="keep the folders")
     given = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="unimo-faults-"))
     ground = Ground(folder)
-    whole = ground.run("whole")
-    whole.start()
-    expect(whole.wait(), (0,), "undisturbed")
-    expected = whole.results()
+    numbers = range(given.first, given.first + given.runs)
+    stages = {number: int(given.sharded or number % SHARDED_EVERY == SHARDED_EVERY - 1) for number in numbers}
+    expected = {stage: undisturbed(ground, stage) for stage in sorted(set(stages.values()))}
     failed = 0
-    for number in range(given.first, given.first + given.runs):
+    for number, stage in stages.items():
         rng = random.Random(given.seed * 1000 + number)
         kinds = [*rng.choices(KINDS[:3], k=rng.randint(1, 2)), KINDS[number % len(KINDS)]]
         rng.shuffle(kinds)
         started = time.monotonic()
-        run = ground.run(f"run{number}")
+        run = ground.run(f"run{number}", sharding_stage=stage)
         try:
             disturb(run, kinds, rng)
-            changed = [name for name, content in run.results().items() if content != expected[name]]
+            results = run.results()
+            changed = [name for name, content in expected[stage].items() if content != results.get(name)]
             problem = f"other bytes in {', '.join(changed)}" if changed else ""
         except (FaultError, OSError, KeyError) as error:
             problem = str(error)
         failed += bool(problem)
         ends = [event["event"] for event in run.events() if event["event"] != "started"]
         print(
-            f"{'FAIL' if problem else 'ok  '} run {number}: {', '.join(kinds)}; attempts {', '.join(ends)}; "
-            f"{time.monotonic() - started:.0f} s {problem}",
+            f"{'FAIL' if problem else 'ok  '} run {number}{' (sharded)' if stage else ''}: {', '.join(kinds)}; "
+            f"attempts {', '.join(ends)}; {time.monotonic() - started:.0f} s {problem}",
             flush=True,
         )
         if not given.keep and not problem:

@@ -55,6 +55,15 @@ def test_killed_and_resumed_equals_uninterrupted(small_world: SmallWorld, tmp_pa
     assert read_json(whole / "report.json")["splits"] == read_json(broken / "report.json")["splits"]
 
 
+def cut_back(whole: Path, folder: Path) -> None:
+    """A copy of a run of 12 steps as it was after the sixth."""
+    shutil.copytree(whole, folder, symlinks=True)
+    for gone in ("step-00000009", "step-00000012", "best"):
+        shutil.rmtree(folder / "checkpoints" / gone)
+    (folder / "checkpoints" / "latest").unlink()
+    (folder / "checkpoints" / "latest").symlink_to("step-00000006")
+
+
 @pytest.mark.multiprocess
 @pytest.mark.slow
 def test_a_shared_out_optimizer_resumes_in_as_many_processes_or_one(small_world: SmallWorld, tmp_path: Path) -> None:
@@ -70,12 +79,27 @@ def test_a_shared_out_optimizer_resumes_in_as_many_processes_or_one(small_world:
     expected = load_file(whole / last)
     for name, flags in (("two", ("--devices", "2")), ("one", ("--distributed.sharding_stage", "0"))):
         folder = tmp_path / name
-        shutil.copytree(whole, folder, symlinks=True)
-        for gone in ("step-00000009", "step-00000012", "best"):
-            shutil.rmtree(folder / "checkpoints" / gone)
-        (folder / "checkpoints" / "latest").unlink()
-        (folder / "checkpoints" / "latest").symlink_to("step-00000006")
+        cut_back(whole, folder)
         assert train(config, "--resume", "--output", str(folder), *flags).wait() == 0
         found = load_file(folder / last)
         apart = max(float(np.abs(found[key] - expected[key]).max()) for key in expected)
         assert apart == 0 if name == "two" else apart < 1e-4
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["0", "1"], ids=["whole", "shared out"])
+def test_one_process_resumes_in_two(small_world: SmallWorld, tmp_path: Path, stage: str) -> None:
+    """The same sample order, up to rounding, whether or not the two share the moments out."""
+    still = {**ARCH, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    training = {**TRAINING, "num_steps": 12, "save_every": 3, "evaluate_every": 0, "keep_checkpoints": 9}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    config = write_job(tmp_path / "job.yaml", job(small_world, "pretraining", whole, training=training, arch=still))
+    assert train(config).wait() == 0
+    cut_back(whole, broken)
+    flags = ("--devices", "2", "--distributed.sharding_stage", stage)
+    assert train(config, "--resume", "--output", str(broken), *flags).wait() == 0
+    assert (broken / "checkpoints" / "step-00000012" / "optimizer-1-of-2.safetensors").exists() == (stage == "1")
+    last = Path("checkpoints") / "step-00000012" / WEIGHTS_NAME
+    found, expected = load_file(broken / last), load_file(whole / last)
+    assert max(float(np.abs(found[key] - expected[key]).max()) for key in expected) < 1e-4

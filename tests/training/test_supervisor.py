@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -121,36 +122,100 @@ def train(config: Path, *flags: str) -> subprocess.Popen[str]:
     ("part", "key", "value", "named"),
     [("data", "train", "nowhere.tsv", "nowhere.tsv"), ("training", "sed", 3, "training.sed")],
 )
-def test_a_mistake_is_the_last_line_and_is_not_tried_again(
+def test_a_mistake_is_told_once_and_last_and_is_not_tried_again(
     small_world: SmallWorld, tmp_path: Path, part: str, key: str, value: Any, named: str
 ) -> None:
+    """A run folder that was not there before is not there afterwards; one that was keeps what happened."""
     values = job(small_world, "text_classification", tmp_path / "run")
     values[part][key] = value
-    process = train(write_job(tmp_path / "a.yaml", values), "--devices", "2", "--max_restarts", "3")
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert errors.splitlines()[-1].startswith("unimo: error: process ")
-    assert named in errors.splitlines()[-1]
+    config = write_job(tmp_path / "a.yaml", values)
+    for is_there in (False, True):
+        if is_there:
+            (tmp_path / "run").mkdir()
+        process = train(config, "--devices", "2", "--max_restarts", "3")
+        printed, errors = process.communicate(timeout=120)
+        assert process.returncode == 2
+        assert errors.splitlines()[-1].startswith("unimo: error: process ")
+        assert f"{printed}{errors}".count("unimo: error: ") == 1
+        assert named in errors.splitlines()[-1]
+        assert (tmp_path / "run").exists() == is_there
     events = [json.loads(line)["event"] for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
     assert events == ["started", "refused"]
 
 
-@pytest.mark.multiprocess
-@pytest.mark.slow
-def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(ground: Ground, tmp_path: Path) -> None:
-    import socket
+NODE_STEPS = 30
 
+
+@pytest.fixture(scope="module")
+def one_node(ground: Ground) -> Run:
+    """An undisturbed run of two processes on one machine."""
+    run = ground.run("one_node", steps=NODE_STEPS)
+    run.start()
+    assert run.wait() == 0
+    return run
+
+
+def start_nodes(run: Run, *flags: str, numbered: bool = True) -> list[subprocess.Popen[str]]:
+    """Two supervisors on this machine that pose as two, with a process each."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    one, two = ground.run("one_node", steps=20), ground.run("two_nodes", steps=20)
-    one.start()
-    assert one.wait() == 0
-    nodes = [train(two.config, "--nodes", "2", "--master", f"127.0.0.1:{port}") for _ in range(2)]
+        master = f"127.0.0.1:{found.getsockname()[1]}"
+    words = ["--nodes", "2", "--master", master, *flags]
+    nodes = [train(run.config, *words, *(["--node_rank", str(node)] if numbered else [])) for node in range(2)]
+    run.process = nodes[0]  # type: ignore[assignment]
+    return nodes
+
+
+def ends_of(nodes: list[subprocess.Popen[str]]) -> list[int]:
+    """Exit statuses; shows what was printed where a test fails."""
     for node in nodes:
-        _, errors = node.communicate(timeout=180)
-        assert node.returncode == 0, errors
-    assert two.results(20) == one.results(20)
+        print(*node.communicate(timeout=240))
+    return [node.returncode for node in nodes]
+
+
+def of_node(run: Run, node: int) -> list[str]:
+    return [event["event"] for event in run.events() if event["node"] == node]
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_launchers_that_pose_as_two_nodes_equal_one_with_two_processes(ground: Ground, one_node: Run) -> None:
+    two = ground.run("two_nodes", steps=NODE_STEPS)
+    assert ends_of(start_nodes(two, numbered=False)) == [0, 0]
+    assert two.results(NODE_STEPS) == one_node.results(NODE_STEPS)
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_nodes_of_which_one_loses_a_process_end_as_if_nothing_had_been(ground: Ground, one_node: Run) -> None:
+    """First the process of node 1 is killed, later that of node 0, with which all others meet."""
+    two = ground.run("killed_nodes", steps=NODE_STEPS)
+    nodes = start_nodes(two, "--max_restarts", "5")
+    for step, rank in ((6, 1), (15, 0)):
+        assert two.wait_for(step)
+        two.kill_worker(rank)
+    assert ends_of(nodes) == [0, 0]
+    assert two.results(NODE_STEPS) == one_node.results(NODE_STEPS)
+    for node in range(2):
+        events = of_node(two, node)
+        assert events[0] == "started" and events[-1] == "finished"
+        assert events.count("failed") >= 2
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_two_nodes_of_which_one_is_told_to_stop_both_save_and_stop(ground: Ground, one_node: Run) -> None:
+    """First node 1 is told, then, of the resumed run, node 0."""
+    two, flags = ground.run("stopped_nodes", steps=NODE_STEPS), ["--max_restarts", "5"]
+    for step, told in ((6, 1), (15, 0)):
+        nodes = start_nodes(two, *flags, *(["--resume"] if step > 6 else []))
+        assert two.wait_for(step)
+        nodes[told].send_signal(signal.SIGTERM)
+        assert ends_of(nodes) == [75, 75]
+        assert step <= two.newest_step() < NODE_STEPS
+        assert [of_node(two, node)[-1] for node in range(2)] == ["preempted", "preempted"]
+    assert ends_of(start_nodes(two, *flags, "--resume")) == [0, 0]
+    assert two.results(NODE_STEPS) == one_node.results(NODE_STEPS)
 
 
 @pytest.mark.multiprocess
@@ -203,6 +268,26 @@ def test_a_disk_that_fills_up_is_not_tried_again(
     assert stubbed(tmp_path / "run", monkeypatch, "raise SystemExit(1)", max_restarts=5).run() == 2
     assert event_names(tmp_path / "run") == ["started", "refused"]
     assert capsys.readouterr().err == "unimo: error: runs: No space left on device\n"
+
+
+PRINTS = """
+log = open({log!r}, "w")
+print("step 1", "unimo: error: a.tsv: no", "the end", sep=chr(10), file=log, flush=True)
+"""
+
+
+@pytest.mark.parametrize("status", ["refused", "failed"])
+def test_a_line_that_tells_of_a_refusal_is_held_back_and_never_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    monkeypatch.setattr(supervisor, "_outcome", lambda *_: Outcome(status, None, "a.tsv: no"))
+    log = tmp_path / "run" / "logs" / "attempt-1" / "workerlog.0"
+    supervised = stubbed(tmp_path / "run", monkeypatch, PRINTS.format(log=str(log)))
+    assert supervised.run() == (2 if status == "refused" else 1)
+    captured = capsys.readouterr()
+    again = "unimo: error: a.tsv: no\n" if status == "failed" else ""
+    assert captured.out == f"step 1\nthe end\n{again}"
+    assert captured.err == "unimo: error: a.tsv: no\n"
 
 
 def test_a_start_that_hangs_is_noticed(
@@ -270,23 +355,69 @@ def test_leftovers_of_other_machines_are_left_alone(tmp_path: Path, monkeypatch:
     )
 
 
-def test_what_another_machine_was_refused_for_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def write_event(folder: Path, event: str) -> None:
+    """As the supervisor of another machine does."""
+    values = {"time": time.time(), "host": "other", "node": 0, "event": event, "message": "a.tsv: no such file"}
+    with open(folder / "events.jsonl", "a", encoding="utf-8") as stream:
+        stream.write(json.dumps(values) + "\n")
+
+
+@pytest.mark.parametrize(("event", "status"), [("refused", 2), ("preempted", 75)])
+def test_a_machine_that_ended_for_good_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], event: str, status: int
 ) -> None:
-    supervisor = Supervisor(Plan(["true"], tmp_path, nodes=2, master="here:1", max_restarts=3))
+    supervisor = Supervisor(Plan(["true"], tmp_path, nodes=2, master="here:1", node_rank=1, max_restarts=3))
     attempts = []
 
     def fail(attempt: int, resume: bool) -> Outcome:
         attempts.append(attempt)
-        event = {"time": time.time(), "host": "other", "event": "refused", "message": "a.tsv: no such file"}
-        (tmp_path / "events.jsonl").write_text(json.dumps(event) + "\n")
+        write_event(tmp_path, event)
         return Outcome("failed", None, "connection reset")
 
     monkeypatch.setattr(supervisor, "_attempt", fail)
     monkeypatch.setattr(supervisor, "_sleep", lambda seconds: None)
-    assert supervisor.run() == 2
+    assert supervisor.run() == status
     assert attempts == [1]
-    assert "other: a.tsv: no such file" in capsys.readouterr().err
+    told = {"refused": "other, node 0: a.tsv: no such file", "preempted": "--resume goes on"}
+    assert told[event] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("event", "status"), [("refused", 2), ("preempted", 75)])
+def test_a_machine_that_ended_for_good_is_not_waited_for_at_the_master(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, event: str, status: int
+) -> None:
+    """The launcher would wait for ten minutes, and has started no process yet."""
+    code = "import time; time.sleep(600)"
+    supervised = stubbed(tmp_path / "run", monkeypatch, code, nodes=2, master="here:1", max_restarts=3)
+    look, looks = supervised._look, iter(range(10**6))
+
+    def told(workers: dict[int, Worker]) -> None:
+        if next(looks) == 2:
+            write_event(tmp_path / "run", event)
+        look(workers)
+
+    monkeypatch.setattr(supervised, "_look", told)
+    assert supervised.run() == status
+
+
+@pytest.mark.parametrize(
+    ("plan", "nodes"),
+    [({}, [0, 0]), ({"nodes": 2, "node_rank": 1}, [1, 1]), ({"nodes": 2, "devices": 4}, [None, 1])],
+    ids=["alone", "numbered", "counted by the master"],
+)
+def test_events_tell_nodes_of_one_host_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any], nodes: list[int | None]
+) -> None:
+    """Where the master counts, a node's number is known when one of its processes has told its own."""
+    supervised = stubbed(tmp_path / "run", monkeypatch, "", **plan)
+
+    def watch(*_: Any) -> None:
+        (supervised.workers_folder / "rank-5.json").write_text(json.dumps({"rank": 5, **SELF}))
+
+    monkeypatch.setattr(supervised, "_watch", watch)
+    supervised.run()
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert [event["node"] for event in events] == nodes
 
 
 def test_a_supervisor_needs_a_config_that_names_a_folder(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,13 +70,18 @@ def run_training(job: JobConfig, options: Any, resume: bool) -> dict[str, Any]:
     """Train a job in its run folder, and describe the run beside it; returns the report.
 
     Of several processes the first writes; all return the same report.
+
+    Raises:
+        InputError: a mistake in what was given, or another run is at work in the folder.
     """
     from unimo.training.distributed import launched_rank, start_processes
-    from unimo.training.health import Heartbeat, watched
+    from unimo.training.health import Heartbeat, is_supervised, watched
+    from unimo.training.runlock import run_lock
 
     folder = Path(job.output)
     heartbeat = Heartbeat(launched_rank())
-    with watched(heartbeat):
+    keeps_others_out = launched_rank() == 0 and not is_supervised()
+    with watched(heartbeat), run_lock(folder) if keeps_others_out else contextlib.nullcontext():
         if launched_rank() == 0 and not resume and (folder / "metrics.jsonl").exists():
             raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
         check_splits(job)

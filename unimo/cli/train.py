@@ -96,10 +96,11 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Start and watch the job's processes.
 
     Raises:
-        InputError: flags that make no sense, or a config that names no run folder.
+        InputError: flags that make no sense, a config that names no run folder, or another run at work in it.
     """
     from unimo.config import read_yaml
-    from unimo.training.supervisor import Plan, Supervisor
+    from unimo.training.runlock import run_lock
+    from unimo.training.supervisor import EXIT_REFUSED, Plan, Supervisor, forget_refused
 
     if arguments.devices < 1 or arguments.nodes < 1 or arguments.max_restarts < 0:
         raise InputError("devices, nodes: at least 1; max_restarts: at least 0")
@@ -109,9 +110,6 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
     if not isinstance(values.get("output"), str):
         raise InputError(f"{arguments.config[0]}: no key `output`; it names the run folder")
     folder = Path(values["output"])
-    if not arguments.resume and (folder / "metrics.jsonl").exists():
-        raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
-    folder.mkdir(parents=True, exist_ok=True)
     worker = [sys.executable, "-m", "unimo", "train", "--config", *map(str, arguments.config), *job_argv]
     plan = Plan(
         worker,
@@ -125,7 +123,15 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
         _seconds(values, "start_seconds"),
         arguments.resume,
     )
-    return Supervisor(plan).run()
+    is_new = not folder.exists()
+    with run_lock(folder, arguments.master, arguments.node_rank if arguments.nodes > 1 else 0):
+        if not arguments.resume and (folder / "metrics.jsonl").exists():
+            raise InputError(f"{folder}: a run is already there; add --resume, or name another --output")
+        status = Supervisor(plan).run()
+        # other machines read in the folder why this one was refused
+        if is_new and status == EXIT_REFUSED and arguments.nodes == 1:
+            forget_refused(folder)
+        return status
 
 
 def _seconds(values: Mapping[str, Any], name: str) -> float:

@@ -82,6 +82,11 @@ class Heartbeat:
                 write_json(self.path.with_suffix(".end.json"), {"status": status, "error": error, "time": time.time()})
 
 
+def is_supervised() -> bool:
+    """Whether a supervisor watches this process."""
+    return bool(os.environ.get(FOLDER_VARIABLE))
+
+
 @contextlib.contextmanager
 def refusals_told() -> Iterator[None]:
     """Let whoever watches know of a mistake that ends this process before it has begun: it is not to be tried again."""

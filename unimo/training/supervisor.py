@@ -29,6 +29,7 @@ from unimo.errors import InputError
 from unimo.files import read_json, told_of_full_disk
 from unimo.runtime.settings import clean_environment
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
+from unimo.training.runlock import LOCK_NAME
 
 EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
@@ -39,6 +40,10 @@ LAST_LINES = 20
 EXIT_REFUSED, EXIT_FAILED = 2, 1
 ORPHAN_SECONDS = 10.0
 ROOM_BYTES = 1 << 16  # that must fit into the run folder for processes to tell of themselves
+REFUSAL_LINE = re.compile(rb"^unimo: error: .*\n?", re.MULTILINE)
+OWN_NAMES = {EVENTS_NAME, "logs", "workers", LOCK_NAME}
+"""What a supervisor itself puts into a run folder."""
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -98,6 +103,29 @@ class Outcome:
     message: str = ""
 
 
+class Tail:
+    """What a process prints, shown as its log grows; a refusal is held back, for it is told last and only once."""
+
+    def __init__(self, log: Path) -> None:
+        self._log, self._start, self._held_back = log, 0, b""
+
+    def show(self) -> None:
+        """Print what the log grew by."""
+        if not self._log.is_file():
+            return
+        with open(self._log, "rb") as stream:
+            stream.seek(self._start)
+            new = stream.read()
+        self._start += len(new)
+        self._held_back += b"".join(REFUSAL_LINE.findall(new))
+        _print(REFUSAL_LINE.sub(b"", new))
+
+    def release(self) -> None:
+        """Print what was held back."""
+        _print(self._held_back)
+        self._held_back = b""
+
+
 class Supervisor:
     """Runs attempts of one plan until one finishes, or there is no use in another."""
 
@@ -108,10 +136,18 @@ class Supervisor:
         # workers number their logs by their place on the machine
         node = f"node-{socket.gethostname()}-{os.getpid()}" if plan.nodes > 1 else ""
         self.logs_folder = plan.folder / "logs" / node
+        self._node = self._given_node()
+        self._heard = 0  # bytes of events.jsonl that were there before the attempt
         self._stop_asked = 0.0
         self._stop_signal = signal.SIGTERM  # what is named where a process was told to stop by others
         # a host's name may be the beginning of another's, and hold dashes
         self._own_leftovers = re.compile(rf"{re.escape(socket.gethostname())}-(\d+)-(\d*)")
+
+    def _given_node(self) -> int | None:
+        """This machine's number; None where the master counts, until a process has told its own."""
+        if self.plan.nodes == 1:
+            return 0
+        return self.plan.node_rank if self.plan.node_rank >= 0 else None
 
     def run(self) -> int:
         """Returns the exit status: 0, 75 after SIGTERM or SIGINT, 2 for a refusal, 1 where restarts did not help."""
@@ -131,7 +167,7 @@ class Supervisor:
         resume, waits = self.plan.resume, 0
         first = self._next_attempt_number()
         for attempt in range(first, first + self.plan.max_restarts + 1):
-            before, told_before = self._latest_checkpoint(), self._length_of_events()
+            before, self._heard = self._latest_checkpoint(), self._length_of_events()
             outcome = self._attempt(attempt, resume)
             if outcome.status in ("finished", "preempted", "refused") or self._stop_asked:
                 return self._conclude(outcome)
@@ -139,33 +175,38 @@ class Supervisor:
             if attempt < first + self.plan.max_restarts:
                 self._sleep(min(LONGEST_BACKOFF, 2.0**waits))
                 if self._stop_asked:
-                    return EXIT_PREEMPTED
-                if told := self._refused_elsewhere(told_before):
-                    return self._conclude(Outcome("refused", None, told))
+                    self._note("preempted", attempt=attempt, process=None, message=self._stop_signal.name)
+                    return self._conclude(Outcome("preempted"))
+                if (elsewhere := self._end_elsewhere()) is not None:
+                    return self._conclude(elsewhere)
         return self._conclude(outcome)
 
     def _length_of_events(self) -> int:
         path = self.plan.folder / EVENTS_NAME
         return path.stat().st_size if path.is_file() else 0
 
-    def _refused_elsewhere(self, start: int) -> str:
-        """Why another machine's processes were refused, by the events from byte ``start`` on: clocks may differ.
+    def _end_elsewhere(self) -> Outcome | None:
+        """How another machine of the run ended, whose supervisor does not start again and would be waited for.
 
-        That machine does not start again, and would be waited for.
+        By the events that came since this attempt began, whatever the clocks say.
         """
-        if self.plan.nodes == 1 or self._length_of_events() <= start:
-            return ""
-        for line in (self.plan.folder / EVENTS_NAME).read_bytes()[start:].decode("utf-8").splitlines():
+        if self.plan.nodes == 1 or self._length_of_events() <= self._heard:
+            return None
+        new = (self.plan.folder / EVENTS_NAME).read_bytes()[self._heard :]
+        for line in new.splitlines():
             try:
                 event = json.loads(line)
             except ValueError:
                 continue  # still being written
+            if event["event"] == "preempted":
+                return Outcome("preempted")
             if event["event"] == "refused":
-                return f"{event['host']}: {event['message']}"
-        return ""
+                return Outcome("refused", None, f"{event['host']}, node {event['node']}: {event['message']}")
+        return None
 
     def _attempt(self, attempt: int, resume: bool) -> Outcome:
         """Start the processes, watch them to their end, and leave none behind."""
+        self._node = self._given_node()
         shutil.rmtree(self.workers_folder, ignore_errors=True)
         self.workers_folder.mkdir(parents=True)
         logs = self.logs_folder / f"attempt-{attempt}"
@@ -185,29 +226,34 @@ class Supervisor:
             "started", attempt=attempt, resume=resume, launcher=launcher.pid, checkpoint=self._latest_checkpoint()
         )
         workers: dict[int, Worker] = {}
-        hung = self._watch(launcher, workers, logs)
+        shown = Tail(logs / "workerlog.0")
+        cut_short = self._watch(launcher, workers, shown)
         _end_all(launcher)
         self._look(workers)
-        outcome = _outcome(launcher.returncode, workers, hung, bool(self._stop_asked))
+        outcome = _outcome(launcher.returncode, workers, cut_short, bool(self._stop_asked))
         if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
             outcome = Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
+        if outcome.status != "refused":
+            shown.release()
         culprit = None if outcome.culprit is None else outcome.culprit.rank
         message = self._stop_signal.name if outcome.status == "preempted" else outcome.message
         self._note(outcome.status, attempt=attempt, process=culprit, message=message)
         return outcome
 
-    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], logs: Path) -> Outcome | None:
-        """Until the launcher ends; returns who hung, if one did. Shows what the first process prints."""
+    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], shown: Tail) -> Outcome | None:
+        """Until the launcher ends; returns why it is not waited for, if it is not. Shows what a process prints."""
         told: set[int] = set()
-        shown, started = 0, time.time()
+        started = time.time()
         while True:
             ended = launcher.poll() is not None
             self._look(workers)
-            shown = _show(logs / "workerlog.0", shown)
+            shown.show()
             if ended:
                 return None
             if (hung := self._hung(workers, started)) is not None:
                 return hung
+            if not workers and (elsewhere := self._end_elsewhere()) is not None:
+                return elsewhere
             if self._stop_asked:
                 for rank, worker in workers.items():
                     if rank not in told and worker.gone is None:
@@ -244,6 +290,8 @@ class Supervisor:
             except (OSError, InputError):
                 continue
             worker = workers.setdefault(int(info["rank"]), Worker(info))
+            if self._node is None:
+                self._node = worker.rank // self.plan.devices
             worker.beat = beat
             end = path.with_suffix(".end.json")
             if not worker.end and end.is_file():
@@ -295,19 +343,19 @@ class Supervisor:
             time.sleep(min(POLL_SECONDS, seconds))
 
     def _note(self, event: str, **values: Any) -> None:
-        line = {"time": round(time.time(), 3), "host": socket.gethostname(), "event": event, **values}
+        line = {"time": round(time.time(), 3), "host": socket.gethostname(), "node": self._node, "event": event}
         # where there is no room, the refusal is printed at least
         with contextlib.suppress(OSError), open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+            stream.write(json.dumps({**line, **values}) + "\n")
 
 
-def _outcome(returncode: int | None, workers: dict[int, Worker], hung: Outcome | None, stopped: bool) -> Outcome:
+def _outcome(returncode: int | None, workers: dict[int, Worker], cut_short: Outcome | None, stopped: bool) -> Outcome:
     """What an attempt's end means."""
     ends = {rank: worker.end.get("status") for rank, worker in workers.items()}
     if returncode == 0 and workers and set(ends.values()) == {"finished"}:
         return Outcome("finished")
-    if hung is not None:
-        return hung
+    if cut_short is not None:
+        return cut_short
     # before the stop that was asked for: a run that could not be saved does not go on where it stopped
     if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
         first = min(refused, key=lambda worker: worker.end["time"])
@@ -393,16 +441,19 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _show(log: Path, start: int) -> int:
-    """Print what a log grew by; returns its length."""
-    if not log.is_file():
-        return start
-    with open(log, "rb") as stream:
-        stream.seek(start)
-        new = stream.read()
-    sys.stdout.write(new.decode("utf-8", "replace"))
+def forget_refused(folder: Path) -> None:
+    """Remove what a supervisor put into a run folder that it made for a run that never began."""
+    if {path.name for path in folder.iterdir()} <= OWN_NAMES:
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK_NAME:  # which goes with its holder
+                path.unlink()
+
+
+def _print(written: bytes) -> None:
+    sys.stdout.write(written.decode("utf-8", "replace"))
     sys.stdout.flush()
-    return start + len(new)
 
 
 def _last_lines(log: str) -> str:
