@@ -53,7 +53,8 @@ unimo_is_own() {
 
 unimo_install() {  # unimo_install PYTHON STAMP
     if ! unimo_is_own; then
-        echo "unimo: $unimo_venv is not empty and not an environment that this clone made; it is left alone" >&2
+        echo "unimo: $unimo_venv is not empty and not an environment that this clone made; it is left alone" \
+            "(UNIMO_VENV=/path names another place)" >&2
         return 3
     fi
     echo "unimo: setting up $unimo_venv ($("$1" --version), ${unimo_requirements##*/}); this takes a minute or two"
