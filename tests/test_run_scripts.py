@@ -186,7 +186,7 @@ def test_a_folder_that_is_no_environment_is_left_alone(checkout: Checkout, tmp_p
     found = checkout.run(SETUP, UNIMO_VENV=str(precious.parent))
     assert found.returncode == 2
     told = f"unimo: {precious.parent} is not empty and not an environment that this clone made; it is left alone"
-    assert found.stderr.splitlines() == [told]
+    assert found.stderr.splitlines() == [f"{told} (UNIMO_VENV=/path names another place)"]
     assert precious.read_text() == "years"
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from unimo.data.alike import Captions
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import (
     Example,
@@ -266,9 +265,6 @@ class Pretraining(Task):
         )
         sizes = [(num_regions[r.image_id], len(ids) + 4) for (r, _), ids in zip(pairs, token_ids, strict=True)]
         collate = self.context.collator(sizes)
-        contrastive = self.options.contrastive
-        owner = np.asarray([number for number, record in enumerate(records) for _ in record.captions])
-        captions = Captions(owner, token_ids, self.context.vocabulary.size) if contrastive.alike_pool > 1 else None
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             generate = self._generates(step)
@@ -292,11 +288,7 @@ class Pretraining(Task):
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             if not joint_size(step):
                 return {}
-            rng = self._rng(epoch, indices[0])
-            if captions is not None:
-                alike = captions.alike(indices[0], contrastive.num_pairs, contrastive.alike_pool, rng)
-                indices = [*alike.tolist(), *indices]
-            return sampler.batches([pairs[index] for index in indices], rng)
+            return sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
 
         share = self.options.shares.pairs
         lengths = [sum(size) for size in sizes]

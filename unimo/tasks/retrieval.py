@@ -126,14 +126,13 @@ class Retrieval(DownstreamTask):
             )
         records = read_caption_records(self.context, self.context.data.train)
         images = self.context.require_images()
-        owner = np.asarray([image for image, record in enumerate(records) for _ in record.captions])
         token_ids = caption_token_ids(records, self.context.tokenizer)
-        num_regions = images.num_regions(record.image_id for record in records)
-        groups = self.options.groups()
+        groups, captions = self.options.groups(), Captions(records, token_ids, self.context.vocabulary.size)
+        num_regions = images.num_regions(captions.image_ids)
         lengths = [
-            groups.size * (num_regions[image] + len(ids) + 2) for image, ids in zip(owner, token_ids, strict=True)
+            groups.size * (num_regions[image] + len(ids) + 2)
+            for image, ids in zip(captions.owner, token_ids, strict=True)
         ]
-        captions = Captions(owner, token_ids, self.context.vocabulary.size)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             rows = [groups.draw(captions, index, record_rng(self.context.seed, epoch, index)) for index in indices]
@@ -143,7 +142,7 @@ class Retrieval(DownstreamTask):
             used_captions, caption_rows = np.unique(caption_index, return_inverse=True)
             limit = self.context.data.max_text_length
             texts = [text_example("", [token_ids[i]], self.context.vocabulary, limit) for i in used_captions]
-            regions = [images[records[i].image_id] for i in used_images]
+            regions = [images[captions.image_ids[i]] for i in used_images]
             pad_id = self.context.vocabulary.pad_id
             if not self.context.data.pack:
                 return {"main": pair_batch(regions, texts, image_rows, caption_rows, pad_id)}
@@ -151,8 +150,8 @@ class Retrieval(DownstreamTask):
             return {"main": level_batch(pairs, pad_id)}
 
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            chosen = self._dual_pairs(indices, owner, record_rng(self.context.seed, epoch, indices[0]))
-            alone = [(images[records[owner[index]].image_id], token_ids[index]) for index in chosen]
+            chosen = self._dual_pairs(indices, captions.owner, record_rng(self.context.seed, epoch, indices[0]))
+            alone = [(images[captions.image_ids[captions.owner[index]]], token_ids[index]) for index in chosen]
             return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length)}
 
         dual_size = -(-self.options.dual_pairs // groups.size)  # in groups of pairs

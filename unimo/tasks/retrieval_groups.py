@@ -9,7 +9,6 @@ import paddle
 from paddle import Tensor
 
 from unimo.data.alike import Captions
-from unimo.errors import InputError
 
 
 class Groups(ABC):
@@ -48,7 +47,7 @@ class OwnGroups(Groups):
         """The true pair, then wrong images, then wrong captions."""
         image = int(captions.owner[index])
         if self.pool == 1:
-            wrong_images = rng.integers(captions.num_images - 1, size=self.num_images)
+            wrong_images = rng.integers(len(captions.image_ids) - 1, size=self.num_images)
             wrong_images += wrong_images >= image
         else:
             wrong_images = captions.owner[self._wrong_captions(captions, index, self.num_images, rng)]
@@ -62,7 +61,7 @@ class OwnGroups(Groups):
 
     def _wrong_captions(self, captions: Captions, index: int, count: int, rng: np.random.Generator) -> np.ndarray:
         """``count`` captions of other images, each the most alike of a random pool."""
-        drawn = captions.of_other_images(int(captions.owner[index]), count * self.pool, rng).reshape(count, self.pool)
+        drawn = captions.wrong(index, count * self.pool, rng).reshape(count, self.pool)
         if self.pool == 1:
             return drawn[:, 0]
         return drawn[np.arange(count), np.argmax(captions.likeness(index, drawn), axis=1)]
@@ -86,15 +85,7 @@ class MutualGroups(Groups):
         self.size = num_pairs**2
 
     def draw(self, captions: Captions, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Image-major.
-
-        Raises:
-            InputError: there are fewer images than the group wants.
-        """
-        if captions.num_images < self.num_pairs:
-            raise InputError(
-                f"options.mutual_pairs: {self.num_pairs} pairs need as many images, and there are {captions.num_images}"
-            )
+        """Image-major."""
         chosen = captions.alike(index, self.num_pairs, self.pool, rng)
         return np.repeat(captions.owner[chosen], self.num_pairs), np.tile(chosen, self.num_pairs)
 
