@@ -88,17 +88,21 @@ class Run:
             time.sleep(0.002 if saving else 0.02)
         return True
 
-    def kill_worker(self, rank: int) -> None:
-        """SIGKILL for one worker of the present attempt, if it is there."""
+    def kill_worker(self, rank: int) -> bool:
+        """SIGKILL for one worker of the present attempt; whether it was there."""
         for path in (self.folder / "workers").glob(f"*/rank-{rank}.json"):
             with contextlib.suppress(OSError, ValueError, ProcessLookupError):
                 os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
+                return True
+        return False
 
-    def kill_launcher(self) -> None:
-        """SIGKILL for the launcher of the present attempt, if it is there."""
+    def kill_launcher(self) -> bool:
+        """SIGKILL for the launcher of the present attempt; whether it was there."""
         started = [event for event in self.events() if event["event"] == "started"]
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, IndexError):
             os.kill(started[-1]["launcher"], signal.SIGKILL)
+            return True
+        return False
 
     def signal_supervisor(self, number: int) -> None:
         """A signal for the supervisor."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,45 @@ def test_too_many_in_a_row_end_the_run_and_name_the_records(small_world: SmallWo
     assert noted["step"] == 6
     (records,) = noted["records_by_process"]
     assert records["main"] and all("statements_train.tsv" in record for record in records["main"])
+
+
+def test_the_records_of_all_accumulated_batches_are_named(small_world: SmallWorld, tmp_path: Path) -> None:
+    accumulated = {"gradient_accumulation_steps": 2, "max_skipped_steps": 1}
+    run = trainer(small_world, tmp_path / "a", times(float("nan"), 4), **accumulated)
+    draws = []
+    plain = run._note_skipped
+    run._note_skipped = lambda step, found: (draws.extend(found), plain(step, found))  # type: ignore[method-assign, func-returns-value, assignment]
+    with pytest.raises(InputError, match="up to 3"):
+        run.train({})
+    (records,) = read_json(tmp_path / "a" / "not_finite.json")["records_by_process"]
+    assert len(draws) == 2 and records["main"] == [name for draw in draws for name in draw.batches["main"].record_ids]
+
+
+def test_retrieval_names_its_records(small_world: SmallWorld, tmp_path: Path) -> None:
+    values = job(small_world, "retrieval", tmp_path / "run")
+    given, options = load_job([write_job(tmp_path / "run.yaml", values)], [])
+    (stream,) = assemble(given, options).task.streams()
+    batch = stream.make_batch([0, 7], 0, 0)["main"]
+    assert batch.record_ids == ("train_000000", "train_000001")
+
+
+def test_sigterm_while_the_last_checkpoint_is_written(small_world: SmallWorld, tmp_path: Path) -> None:
+    run, heard = trainer(small_world, tmp_path / "a", times(1.0)), []
+    plain = run.checkpoints.save
+
+    def save(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+        return plain(*arguments)
+
+    run.checkpoints.save = save  # type: ignore[method-assign]
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append("the run was not listening"))
+    try:
+        report = run.train({})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert report["steps"] == 8 and not heard
+    assert os.readlink(tmp_path / "a" / "checkpoints" / "latest") == "step-00000008"
 
 
 def test_sigterm_saves_and_exits_75_and_the_run_goes_on(small_world: SmallWorld, tmp_path: Path) -> None:

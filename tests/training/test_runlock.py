@@ -99,6 +99,49 @@ def test_a_lock_that_its_holder_removed_while_it_was_opened_is_none(
             run_lock(tmp_path).__enter__()
 
 
+def test_the_lock_of_another_user_is_heeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose file may be read, but not written to."""
+    opened = os.open
+
+    def reads_only(path: Any, flags: int, *mode: int, **more: Any) -> int:
+        if Path(path).name == LOCK_NAME and flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "denied", str(path))
+        return opened(path, flags, *mode, **more)
+
+    with holder(tmp_path) as first:
+        monkeypatch.setattr(os, "open", reads_only)
+        with pytest.raises(InputError, match=f"process {first.pid} on "):
+            run_lock(tmp_path).__enter__()
+        first.kill()
+        first.wait()
+        with run_lock(tmp_path):
+            monkeypatch.undo()
+            monkeypatch.setattr(runlock, "PATIENCE_SECONDS", 0.2)
+            with pytest.raises(InputError, match="another run is at work"):
+                run_lock(tmp_path).__enter__()
+
+
+def test_a_folder_that_the_run_waited_for_took_away_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, lock, looks = tmp_path / "run", fcntl.flock, []
+    first = run_lock(folder)
+    first.__enter__()
+
+    def ends_meanwhile(opened: int, how: int) -> None:
+        looks.append(how)
+        if len(looks) == 2:
+            first.__exit__(None, None, None)
+            assert not folder.exists()
+        lock(opened, how)
+
+    monkeypatch.setattr(fcntl, "flock", ends_meanwhile)
+    with run_lock(folder):
+        assert (folder / LOCK_NAME).exists()
+        with pytest.raises(InputError):
+            run_lock(folder).__enter__()
+
+
 @pytest.mark.parametrize(
     ("first", "second", "refused"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -144,10 +144,13 @@ class Retrieval(DownstreamTask):
             texts = [text_example("", [token_ids[i]], self.context.vocabulary, limit) for i in used_captions]
             regions = [images[captions.image_ids[i]] for i in used_images]
             pad_id = self.context.vocabulary.pad_id
-            if not self.context.data.pack:
-                return {"main": pair_batch(regions, texts, image_rows, caption_rows, pad_id)}
-            pairs = [with_regions(texts[c], regions[i]) for i, c in zip(image_rows, caption_rows, strict=True)]
-            return {"main": level_batch(pairs, pad_id)}
+            if self.context.data.pack:
+                pairs = [with_regions(texts[c], regions[i]) for i, c in zip(image_rows, caption_rows, strict=True)]
+                batch = level_batch(pairs, pad_id)
+            else:
+                batch = pair_batch(regions, texts, image_rows, caption_rows, pad_id)
+            names = tuple(captions.image_ids[captions.owner[index]] for index in indices)
+            return {"main": replace(batch, record_ids=names)}
 
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = self._dual_pairs(indices, captions.owner, record_rng(self.context.seed, epoch, indices[0]))

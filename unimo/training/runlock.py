@@ -61,9 +61,12 @@ def _acquire(folder: Path, master: str, node_rank: int) -> int | None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            opened = os.open(folder / LOCK_NAME, os.O_RDWR | (os.O_CREAT if node_rank <= 0 else 0), 0o644)
-        except OSError:
-            return None  # nobody to look at, or the run itself will tell why nothing can be written
+            opened = _open(folder / LOCK_NAME, creates=node_rank <= 0)
+        except FileNotFoundError:
+            return None  # nobody to look at
+        except OSError as error:
+            _tell_unkept(folder, error)
+            return None
         kept = False
         try:
             fcntl.flock(opened, (fcntl.LOCK_EX if node_rank <= 0 else fcntl.LOCK_SH) | fcntl.LOCK_NB)
@@ -80,12 +83,26 @@ def _acquire(folder: Path, master: str, node_rank: int) -> int | None:
             if time.monotonic() > deadline:
                 raise InputError(_told(folder, holder)) from None
         except OSError as error:
-            print(f"unimo: {folder}: not kept from other runs: {os.strerror(error.errno or 0)}", file=sys.stderr)
+            _tell_unkept(folder, error)
             return None
         finally:
             if not kept:
                 os.close(opened)
         time.sleep(POLL_SECONDS)
+
+
+def _open(path: Path, creates: bool) -> int:
+    """The lock's file: to write to or, where it is another user's, to lock only."""
+    if creates:
+        path.parent.mkdir(parents=True, exist_ok=True)  # a run that was refused may just have taken its folder away
+    try:
+        return os.open(path, os.O_RDWR | (os.O_CREAT if creates else 0), 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)
+
+
+def _tell_unkept(folder: Path, error: OSError) -> None:
+    print(f"unimo: {folder}: not kept from other runs: {os.strerror(error.errno or 0)}", file=sys.stderr)
 
 
 def _is_in_place(opened: int, path: Path) -> bool:

@@ -93,7 +93,7 @@ class Trainer:
 
         Raises:
             Preempted: SIGTERM came; the run is saved. An evaluation under way is given up within a batch, and
-                made by the run that goes on.
+                made by the run that goes on. When all is done but the writing, the run ends as if none had come.
             InputError: damaged checkpoints, a full disk, or steps in a row that were not finite.
         """
         self.checkpoints.companions = dict(companions)
@@ -105,16 +105,17 @@ class Trainer:
         resumed_step = self.state.step if self.resumed else None
         log = RunLog(self.folder / "metrics.jsonl", resumed_step, self.group.is_first, again)
         self.group.meet()
-        try:
-            with self.stop.listening(), contextlib.closing(self._start_prefetching()) as prefetcher:
-                self._train_steps(log, prefetcher)
-            report = self._report()
-        except OSError as error:
-            raise told_of_full_disk(error) or error from error
-        finally:
-            self.writer.finish()
-        self.writer.check()
-        self.group.meet()
+        with self.stop.listening():  # to the end: a stop after the last step must not cut the last checkpoint short
+            try:
+                with contextlib.closing(self._start_prefetching()) as prefetcher:
+                    self._train_steps(log, prefetcher)
+                report = self._report()
+            except OSError as error:
+                raise told_of_full_disk(error) or error from error
+            finally:
+                self.writer.finish()
+            self.writer.check()
+            self.group.meet()
         return report
 
     def _start_prefetching(self) -> Prefetcher:
@@ -198,7 +199,10 @@ class Trainer:
         self.state = dataclasses.replace(self.state, skipped_steps=self.state.skipped_steps + 1)
         if self.skipped_in_a_row < self.job.training.max_skipped_steps:
             return
-        mine = {name: list(batch.record_ids) for draw in draws for name, batch in draw.batches.items()}
+        mine: dict[str, list[str]] = {}
+        for draw in draws:  # the accumulated ones: any may be at fault
+            for name, batch in draw.batches.items():
+                mine.setdefault(name, []).extend(batch.record_ids)
         everybody = self.group.gather(mine)
         path = self.folder / NOT_FINITE_NAME
         if self.group.is_first:
