@@ -55,10 +55,6 @@ class ContrastiveOptions:
     num_pairs: int = 8
     """Pairs of a step that it is computed for, of different images; 0 switches it off."""
 
-    alike_pool: int = 1
-    """A step's pairs are one and those whose captions are most like its own, by words, of this many random ones for
-    each, so that ``in_batch`` sets hard tasks (ours); 1 takes any pairs."""
-
     start_step: int = 0
     """First step with this loss; from scratch it stays at chance until captions can be read."""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from unimo.data.alike import Captions
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import (
     Example,
@@ -266,8 +265,6 @@ class Pretraining(Task):
         )
         sizes = [(num_regions[r.image_id], len(ids) + 4) for (r, _), ids in zip(pairs, token_ids, strict=True)]
         collate = self.context.collator(sizes)
-        pool, count = self.options.contrastive.alike_pool, self.options.contrastive.num_pairs
-        captions = Captions(records, token_ids, self.context.vocabulary.size) if pool > 1 and count else None
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             generate = self._generates(step)
@@ -291,10 +288,7 @@ class Pretraining(Task):
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             if not joint_size(step):
                 return {}
-            rng = self._rng(epoch, indices[0])
-            if captions is not None:
-                indices = [*captions.alike(indices[0], count, pool, rng).tolist(), *indices]
-            return sampler.batches([pairs[index] for index in indices], rng)
+            return sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
 
         share = self.options.shares.pairs
         lengths = [sum(size) for size in sizes]
