@@ -18,10 +18,12 @@ import pytest
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.jobs import Ground, Run
 from tests.tasks.jobs import job, write_job
-from unimo.training import supervisor
+from unimo.training import processes, supervisor
 from unimo.training.checkpoint import CheckpointFolder
 from unimo.training.health import Heartbeat, is_running, process_start
-from unimo.training.supervisor import Outcome, Plan, Supervisor, Worker, _outcome
+from unimo.training.launch import Plan
+from unimo.training.outcome import Outcome, Worker, outcome_of
+from unimo.training.supervisor import Supervisor
 
 SELF = {"pid": os.getpid(), "started": process_start(os.getpid())}
 
@@ -32,14 +34,14 @@ def worker(rank: int, gone: float | None = None, **end: Any) -> Worker:
 
 def test_a_killed_process_is_the_reason_and_not_those_that_it_took_along() -> None:
     workers = {0: worker(0, 10.3, status="failed", error="reset by peer", time=10.0), 1: worker(1, 10.2)}
-    outcome = _outcome(1, workers, None, stopped=False)
+    outcome = outcome_of(1, workers, None, stopped=False)
     assert (outcome.status, outcome.culprit) == ("failed", workers[1])
     assert "was killed" in outcome.message
 
 
 def test_an_error_is_the_reason_and_not_those_whom_the_launcher_killed_later() -> None:
     workers = {0: worker(0, 14.0), 1: worker(1, 10.1, status="failed", error="ValueError: no", time=10.0)}
-    outcome = _outcome(1, workers, None, stopped=False)
+    outcome = outcome_of(1, workers, None, stopped=False)
     assert (outcome.culprit, outcome.message) == (workers[1], "ValueError: no")
 
 
@@ -57,7 +59,7 @@ def test_an_error_is_the_reason_and_not_those_whom_the_launcher_killed_later() -
     ],
 )
 def test_what_an_end_means(returncode: int, workers: dict[int, Worker], stopped: bool, status: str) -> None:
-    assert _outcome(returncode, workers, None, stopped).status == status
+    assert outcome_of(returncode, workers, None, stopped).status == status
 
 
 def test_a_number_used_again_is_not_the_process() -> None:
@@ -249,8 +251,9 @@ def test_no_space_at_all_is_one_refusal_and_costs_no_checkpoint(
 def stubbed(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, **plan: Any) -> Supervisor:
     """A supervisor whose launcher is a few lines of Python."""
     monkeypatch.setattr(Plan, "launcher", lambda *_: [sys.executable, "-c", code])
-    for name in ("_adopt_orphans", "_children"):  # this process has children of its own, which must live
-        monkeypatch.setattr(supervisor, name, lambda: [])
+    # this process has children of its own, which must live
+    monkeypatch.setattr(supervisor, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(processes, "_children", lambda: [])
     folder.mkdir(exist_ok=True)
     return Supervisor(Plan([], folder, **plan))
 
@@ -280,7 +283,7 @@ print("step 1", "unimo: error: a.tsv: no", "the end", sep=chr(10), file=log, flu
 def test_a_line_that_tells_of_a_refusal_is_held_back_and_never_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str
 ) -> None:
-    monkeypatch.setattr(supervisor, "_outcome", lambda *_: Outcome(status, None, "a.tsv: no"))
+    monkeypatch.setattr(supervisor, "outcome_of", lambda *_: Outcome(status, None, "a.tsv: no"))
     log = tmp_path / "run" / "logs" / "attempt-1" / "workerlog.0"
     supervised = stubbed(tmp_path / "run", monkeypatch, PRINTS.format(log=str(log)))
     assert supervised.run() == (2 if status == "refused" else 1)
@@ -341,8 +344,8 @@ def test_leftovers_of_other_machines_are_left_alone(tmp_path: Path, monkeypatch:
     """All supervisors have gone; the processes of two are on hosts whose names begin or end like this one's."""
     killed: list[int] = []
     monkeypatch.setattr(supervisor.socket, "gethostname", lambda: "host-1")
-    monkeypatch.setattr(supervisor, "_signal", lambda pid, number: killed.append(pid))
-    monkeypatch.setattr(supervisor, "_wait_until_gone", lambda worker: None)
+    monkeypatch.setattr(supervisor, "send_signal", lambda pid, number: killed.append(pid))
+    monkeypatch.setattr(supervisor, "wait_until_gone", lambda worker: None)
     monkeypatch.setattr(supervisor, "is_running", lambda worker: worker["pid"] in (11, 12, 13, 14))
     names = {11: "host-1-999-5", 12: "host-10-999-5", 13: "host-1-0-999-5", 14: "other-host-1-999-5"}
     for pid, name in names.items():

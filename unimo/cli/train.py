@@ -99,8 +99,9 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
         InputError: flags that make no sense, a config that names no run folder, or another run at work in it.
     """
     from unimo.config import read_yaml
+    from unimo.training.launch import Plan
     from unimo.training.runlock import run_lock
-    from unimo.training.supervisor import EXIT_REFUSED, Plan, Supervisor, forget_refused
+    from unimo.training.supervisor import EXIT_REFUSED, Supervisor, forget_refused
 
     if arguments.devices < 1 or arguments.nodes < 1 or arguments.max_restarts < 0:
         raise InputError("devices, nodes: at least 1; max_restarts: at least 0")

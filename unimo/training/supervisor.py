@@ -9,7 +9,6 @@ a launcher that was killed at once. What happened stands in the run folder's eve
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import re
@@ -19,8 +18,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,101 +26,20 @@ from unimo.errors import InputError
 from unimo.files import read_json, told_of_full_disk
 from unimo.runtime.settings import clean_environment
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
+from unimo.training.launch import Plan
+from unimo.training.outcome import Outcome, Worker, outcome_of
+from unimo.training.processes import adopt_orphans, die_with_parent, end_all, send_signal, wait_until_gone
 from unimo.training.runlock import LOCK_NAME
+from unimo.training.workerlogs import Tail, last_lines
 
 EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
 LONGEST_BACKOFF = 60.0  # seconds between attempts; 1, 2, 4, ... while no new checkpoint appears
 STOP_SECONDS = 240.0  # from SIGTERM until processes that have not saved are killed: schedulers wait 300 seconds
-TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, whose errors are not the reason
-LAST_LINES = 20
 EXIT_REFUSED, EXIT_FAILED = 2, 1
-ORPHAN_SECONDS = 10.0
 ROOM_BYTES = 1 << 16  # that must fit into the run folder for processes to tell of themselves
-REFUSAL_LINE = re.compile(rb"^unimo: error: .*\n?", re.MULTILINE)
 OWN_NAMES = {EVENTS_NAME, "logs", "workers", LOCK_NAME}
 """What a supervisor itself puts into a run folder."""
-
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is started, where, and how often again."""
-
-    command: Sequence[str]
-    """A worker's command line, without the flag that resumes."""
-
-    folder: Path
-    """Run folder of the job."""
-
-    devices: int = 1
-    """Processes on this machine."""
-
-    nodes: int = 1
-    master: str = ""
-    node_rank: int = -1
-    max_restarts: int = 0
-    hang_seconds: float = 300.0
-    start_seconds: float = 3600.0
-    resume: bool = False
-
-    def launcher(self, log_folder: Path, resume: bool) -> list[str]:
-        """The launcher's command line."""
-        words = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(self.devices)]
-        words += ["--log_dir", str(log_folder)]
-        if self.nodes > 1:
-            words += ["--nnodes", str(self.nodes), "--master", self.master, "--rank", str(self.node_rank)]
-        return [*words, *self.command, *(["--resume"] if resume else [])]
-
-
-@dataclass
-class Worker:
-    """What a supervisor knows of one process."""
-
-    info: dict[str, Any]
-    beat: float = 0.0
-    gone: float | None = None
-    end: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def rank(self) -> int:
-        """Its number in the job."""
-        return int(self.info["rank"])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended."""
-
-    status: str
-    """finished, preempted, refused, failed, hung, or launcher_died."""
-
-    culprit: Worker | None = None
-    message: str = ""
-
-
-class Tail:
-    """What a process prints, shown as its log grows; a refusal is held back, for it is told last and only once."""
-
-    def __init__(self, log: Path) -> None:
-        self._log, self._start, self._held_back = log, 0, b""
-
-    def show(self) -> None:
-        """Print what the log grew by."""
-        if not self._log.is_file():
-            return
-        with open(self._log, "rb") as stream:
-            stream.seek(self._start)
-            new = stream.read()
-        self._start += len(new)
-        self._held_back += b"".join(REFUSAL_LINE.findall(new))
-        _print(REFUSAL_LINE.sub(b"", new))
-
-    def release(self) -> None:
-        """Print what was held back."""
-        _print(self._held_back)
-        self._held_back = b""
 
 
 class Supervisor:
@@ -153,7 +69,7 @@ class Supervisor:
         """Returns the exit status: 0, 75 after SIGTERM or SIGINT, 2 for a refusal, 1 where restarts did not help."""
         handlers = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            _adopt_orphans()
+            adopt_orphans()
             self._kill_leftovers()
             if full := _full_disk(self.plan.folder):
                 return self._conclude(Outcome("refused", None, full))
@@ -220,7 +136,7 @@ class Supervisor:
                 stderr=output,
                 env=environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         self._note(
             "started", attempt=attempt, resume=resume, launcher=launcher.pid, checkpoint=self._latest_checkpoint()
@@ -228,9 +144,9 @@ class Supervisor:
         workers: dict[int, Worker] = {}
         shown = Tail(logs / "workerlog.0")
         cut_short = self._watch(launcher, workers, shown)
-        _end_all(launcher)
+        end_all(launcher)
         self._look(workers)
-        outcome = _outcome(launcher.returncode, workers, cut_short, bool(self._stop_asked))
+        outcome = outcome_of(launcher.returncode, workers, cut_short, bool(self._stop_asked))
         if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
             outcome = Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
         if outcome.status != "refused":
@@ -257,7 +173,7 @@ class Supervisor:
             if self._stop_asked:
                 for rank, worker in workers.items():
                     if rank not in told and worker.gone is None:
-                        _signal(int(worker.info["pid"]), signal.SIGTERM)
+                        send_signal(int(worker.info["pid"]), signal.SIGTERM)
                         told.add(rank)
                 if not workers:
                     return None  # nothing has begun: nothing is lost
@@ -308,7 +224,7 @@ class Supervisor:
             print(f"unimo: stopped by {told}; the same command with --resume goes on", file=sys.stderr)
             return EXIT_PREEMPTED
         if outcome.culprit is not None and outcome.status != "refused":
-            print(_last_lines(outcome.culprit.info.get("log", "")), file=sys.stderr)
+            print(last_lines(outcome.culprit.info.get("log", "")), file=sys.stderr)
         place = "" if outcome.culprit is None else f"process {outcome.culprit.rank}: "
         print(f"unimo: error: {place}{' '.join(outcome.message.split())}", file=sys.stderr)
         return EXIT_REFUSED if outcome.status == "refused" else EXIT_FAILED
@@ -321,8 +237,8 @@ class Supervisor:
                 continue  # of another machine, where its numbers mean other processes, or still watched
             for path in folder.glob("rank-*.json"):
                 if not path.name.endswith(".end.json") and is_running(worker := read_json(path)):
-                    _signal(int(worker["pid"]), signal.SIGKILL)
-                    _wait_until_gone(worker)
+                    send_signal(int(worker["pid"]), signal.SIGKILL)
+                    wait_until_gone(worker)
             shutil.rmtree(folder, ignore_errors=True)
 
     def _next_attempt_number(self) -> int:
@@ -349,27 +265,6 @@ class Supervisor:
             stream.write(json.dumps({**line, **values}) + "\n")
 
 
-def _outcome(returncode: int | None, workers: dict[int, Worker], cut_short: Outcome | None, stopped: bool) -> Outcome:
-    """What an attempt's end means."""
-    ends = {rank: worker.end.get("status") for rank, worker in workers.items()}
-    if returncode == 0 and workers and set(ends.values()) == {"finished"}:
-        return Outcome("finished")
-    if cut_short is not None:
-        return cut_short
-    # before the stop that was asked for: a run that could not be saved does not go on where it stopped
-    if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
-        first = min(refused, key=lambda worker: worker.end["time"])
-        return Outcome("refused", first, str(first.end["error"]))
-    if stopped or "preempted" in ends.values():
-        return Outcome("preempted")
-    culprit = _first_to_fail(workers)
-    if returncode is not None and returncode < 0 and (culprit is None or not culprit.end):
-        return Outcome("launcher_died", None, f"the launcher was killed by signal {-returncode}")
-    if culprit is None:
-        return Outcome("failed", None, "the launcher failed before any process began; see logs/")
-    return Outcome("failed", culprit, str(culprit.end.get("error") or "was killed (by hand, or out of memory)"))
-
-
 def _full_disk(folder: Path) -> str:
     """Why nothing can be written into a folder; "" where it can, or where that is for another reason."""
     probe = folder / f".room-{os.getpid()}"
@@ -387,60 +282,6 @@ def _full_disk(folder: Path) -> str:
     return ""
 
 
-def _first_to_fail(workers: dict[int, Worker]) -> Worker | None:
-    """Who failed first; of those within a second, one that was killed, for it leaves the others in a collective."""
-    times = {
-        rank: float(worker.end.get("time", worker.gone or 0.0))
-        for rank, worker in workers.items()
-        if worker.gone is not None and worker.end.get("status") != "finished"
-    }
-    if not times:
-        return None
-    together = [rank for rank, when in times.items() if when <= min(times.values()) + TOGETHER_SECONDS]
-    return workers[min(together, key=lambda rank: (bool(workers[rank].end), times[rank]))]
-
-
-def _end_all(launcher: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of an attempt: the launcher, then its workers, which have become this process's children."""
-    if launcher.poll() is None:
-        launcher.kill()
-    launcher.wait()
-    deadline = time.monotonic() + ORPHAN_SECONDS
-    while (orphans := _children()) and time.monotonic() < deadline:
-        for pid in orphans:
-            _signal(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def _children() -> list[int]:
-    """This process's children."""
-    listed = Path(f"/proc/self/task/{os.getpid()}/children")
-    return [int(pid) for pid in listed.read_text().split()] if listed.is_file() else []
-
-
-def _adopt_orphans() -> None:
-    """Whatever a killed launcher leaves behind becomes this process's child, and can be found."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _wait_until_gone(worker: dict[str, Any]) -> None:
-    deadline = time.monotonic() + 10
-    while is_running(worker) and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _die_with_parent() -> None:
-    """Between fork and exec of the launcher: it gets SIGKILL when this process dies, and its workers then end."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def forget_refused(folder: Path) -> None:
     """Remove what a supervisor put into a run folder that it made for a run that never began."""
     if {path.name for path in folder.iterdir()} <= OWN_NAMES:
@@ -449,14 +290,3 @@ def forget_refused(folder: Path) -> None:
                 shutil.rmtree(path)
             elif path.name != LOCK_NAME:  # which goes with its holder
                 path.unlink()
-
-
-def _print(written: bytes) -> None:
-    sys.stdout.write(written.decode("utf-8", "replace"))
-    sys.stdout.flush()
-
-
-def _last_lines(log: str) -> str:
-    """The end of a log."""
-    path = Path(log)
-    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]) if path.is_file() else ""
