@@ -157,15 +157,26 @@ def one_node(ground: Ground) -> Run:
     return run
 
 
-def start_nodes(run: Run, *flags: str, numbered: bool = True) -> list[subprocess.Popen[str]]:
+def start_nodes(
+    run: Run, *flags: str, numbered: bool = True, host: str = "127.0.0.1"
+) -> list[subprocess.Popen[str]]:
     """Two supervisors on this machine that pose as two, with a process each."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        master = f"127.0.0.1:{found.getsockname()[1]}"
+        master = f"{host}:{found.getsockname()[1]}"
     words = ["--nodes", "2", "--master", master, *flags]
     nodes = [train(run.config, *words, *(["--node_rank", str(node)] if numbered else [])) for node in range(2)]
     run.process = nodes[0]  # type: ignore[assignment]
     return nodes
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["localhost", socket.gethostname()], ids=["localhost", "own name"])
+def test_two_nodes_find_each_other_by_the_masters_name(ground: Ground, host: str) -> None:
+    two = ground.run(f"named_{host}", steps=3)
+    assert ends_of(start_nodes(two, host=host)) == [0, 0]
+    assert {event["event"] for event in two.events()} == {"started", "finished"}
 
 
 def ends_of(nodes: list[subprocess.Popen[str]]) -> list[int]:

@@ -45,7 +45,7 @@ class Arguments:
     """Machines; the same command is started on each, over a run folder that all of them see."""
 
     master: str = ""
-    """`HOST:PORT` of the first machine, where nodes is above 1."""
+    """`HOST:PORT` of the first machine, where nodes is above 1; a name, or an IPv4 address."""
 
     node_rank: int = -1
     """This machine's number; -1 lets the master count."""
@@ -105,7 +105,8 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
 
     if arguments.devices < 1 or arguments.nodes < 1 or arguments.max_restarts < 0:
         raise InputError("devices, nodes: at least 1; max_restarts: at least 0")
-    if arguments.nodes > 1 and ":" not in arguments.master:
+    host, _, port = arguments.master.rpartition(":")
+    if arguments.nodes > 1 and not (host and ":" not in host and port.isdecimal()):
         raise InputError("master: HOST:PORT of the first machine is needed with several nodes")
     values = read_yaml(arguments.config, job_argv)
     if not isinstance(values.get("output"), str):

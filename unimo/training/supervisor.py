@@ -36,6 +36,7 @@ EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
 LONGEST_BACKOFF = 60.0  # seconds between attempts; 1, 2, 4, ... while no new checkpoint appears
 STOP_SECONDS = 240.0  # from SIGTERM until processes that have not saved are killed: schedulers wait 300 seconds
+NAME_SECONDS = 120.0  # for the master's name to be known
 EXIT_REFUSED, EXIT_FAILED = 2, 1
 ROOM_BYTES = 1 << 16  # that must fit into the run folder for processes to tell of themselves
 OWN_NAMES = {EVENTS_NAME, "logs", "workers", LOCK_NAME}
@@ -127,10 +128,16 @@ class Supervisor:
         self.workers_folder.mkdir(parents=True)
         logs = self.logs_folder / f"attempt-{attempt}"
         logs.mkdir(parents=True, exist_ok=True)
+        try:
+            command = self._launcher_command(logs, resume)
+        except OSError as error:
+            outcome = Outcome("failed", None, f"master: {self.plan.master}: {error.strerror}")
+            self._note(outcome.status, attempt=attempt, process=None, message=outcome.message)
+            return outcome
         environment = {**clean_environment(), FOLDER_VARIABLE: str(self.workers_folder.absolute())}
         with open(logs / "launcher.log", "ab") as output:
             launcher = subprocess.Popen(
-                self.plan.launcher(logs, resume),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -155,6 +162,21 @@ class Supervisor:
         message = self._stop_signal.name if outcome.status == "preempted" else outcome.message
         self._note(outcome.status, attempt=attempt, process=culprit, message=message)
         return outcome
+
+    def _launcher_command(self, logs: Path, resume: bool) -> list[str]:
+        """The launcher's command line; waits for a name of the master that is not known yet, as of a pod just made.
+
+        Raises:
+            OSError: it is not known after some time, or when this process was told to stop.
+        """
+        deadline = time.monotonic() + min(NAME_SECONDS, self.plan.start_seconds)
+        while True:
+            try:
+                return self.plan.launcher(logs, resume)
+            except OSError:
+                if self._stop_asked or time.monotonic() > deadline:
+                    raise
+            self._sleep(1.0)
 
     def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], shown: Tail) -> Outcome | None:
         """Until the launcher ends; returns why it is not waited for, if it is not. Shows what a process prints."""
