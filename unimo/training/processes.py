@@ -7,25 +7,46 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from unimo.training.health import is_running
 
 ORPHAN_SECONDS = 10.0
+END_POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def end_all(launcher: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of an attempt: the launcher, then its workers, which have become this process's children."""
+def end_all(launcher: subprocess.Popen[bytes], workers: Iterable[dict[str, Any]]) -> list[int]:
+    """Kill what is left of an attempt: the launcher, the workers known, and whatever became this process's child.
+
+    Returns those that are there after 10 seconds all the same: the kernel holds them (state D), in a disk or a driver.
+    """
+    deadline = time.monotonic() + ORPHAN_SECONDS
     if launcher.poll() is None:
         launcher.kill()
-    launcher.wait()
-    deadline = time.monotonic() + ORPHAN_SECONDS
-    while (orphans := _children()) and time.monotonic() < deadline:
-        for pid in orphans:
+    while True:
+        left = {int(worker["pid"]) for worker in workers if is_running(worker)}
+        for pid in _children():
+            if pid != launcher.pid:
+                send_signal(pid, signal.SIGKILL)
+                (left.discard if _is_reaped(pid) else left.add)(pid)
+        for pid in left:
             send_signal(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        if launcher.poll() is None:
+            left.add(launcher.pid)
+        if not left or time.monotonic() > deadline:
+            return sorted(left)
+        time.sleep(END_POLL_SECONDS)
+
+
+def _is_reaped(child: int) -> bool:
+    """Take a child's end, if it has ended; never waits."""
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def _children() -> list[int]:
