@@ -112,7 +112,10 @@ def test_slurm_starts_every_node_and_requeues_a_run_that_saved(checkout: Checkou
     found = checkout.run(SLURM, "job.yaml", data, "/runs/a", **slurm, SLURM_SUBMIT_DIR=str(checkout.root), **end)
     assert found.returncode == status, found.stderr
     lines = checkout.logged()
-    assert [line for line in lines if line.startswith("srun ")] == ["srun --kill-on-bad-exit=0", "srun --cpus-per-task=7"]
+    assert [line for line in lines if line.startswith("srun ")] == [
+        "srun --kill-on-bad-exit=0",
+        "srun --cpus-per-task=7",
+    ]
     installed = [line for line in lines if " -r " in line]
     assert len(installed) == 1 and installed[0].endswith("/requirements-gpu.txt")
     *nodes, last = [*[line for line in lines if "-m unimo" in line or line.startswith("scontrol")], ""]
