@@ -5,7 +5,7 @@ Example::
     python -m unimo train --config model_configs/finetune/sst2.yaml --optimizer.learning_rate 1e-4
     python -m unimo train --config model_configs/pretrain/base.yaml --devices 8 --max_restarts 20
 
-The exit status is 0 for a finished run, 75 for one that was stopped by SIGTERM and can go on, 2 for a mistake in what was
+The exit status is 0 for a finished run, 75 for one that SIGTERM stopped and that can go on, 2 for a mistake in what was
 given, and 1 where a process failed and no restart was left.
 """
 
