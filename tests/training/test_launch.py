@@ -79,5 +79,7 @@ def test_a_name_that_is_not_known_yet_is_waited_for_and_one_that_is_never_known_
 
 def test_what_an_attempts_processes_have_in_common_is_read_from_their_environment(tmp_path: Path) -> None:
     assert find_meeting(tmp_path) == ""
+    (tmp_path / "envlog.0").write_text("A=1\nPADDLE_MASTER=10.0.0.1:40")
+    assert find_meeting(tmp_path) == ""
     (tmp_path / "envlog.0").write_text("A=1\nPADDLE_MASTER=10.0.0.1:4000\nPADDLE_TRAINER_ID=0\n")
     assert find_meeting(tmp_path) == "10.0.0.1:4000"

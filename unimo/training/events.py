@@ -29,8 +29,11 @@ class Events:
         self._path, self.supervisor = folder / EVENTS_NAME, supervisor
         self._read = 0  # bytes
         self._foreign: list[dict[str, Any]] = []
-        self._of_this_run: set[str] = set()
-        self._begin()
+        events = self._new_lines()
+        ends = [place for place, event in enumerate(events) if event["event"] in FINAL]
+        before = events[: ends[-1] + 1] if ends else []  # whoever noted then is of a run before
+        self._not_heard = {self.supervisor, "", *(str(event.get("supervisor", "")) for event in before)}
+        self._take(events[len(before) :])
 
     def note(self, event: str, node: int | None, **values: Any) -> None:
         """Add an event."""
@@ -64,24 +67,13 @@ class Events:
                 return Outcome("preempted", None, NOT_SAVED)
         return None
 
-    def _begin(self) -> None:
-        """Whatever stands before the last end of a run is of a run before."""
-        lines = self._new_lines()
-        ends = [place for place, event in enumerate(lines) if event["event"] in FINAL]
-        self._take(lines[ends[-1] + 1 :] if ends else lines)
-
     def _of_others(self) -> list[dict[str, Any]]:
         """What other supervisors of this run noted."""
         self._take(self._new_lines())
         return self._foreign
 
     def _take(self, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            supervisor = str(event.get("supervisor", ""))
-            if event["event"] == "started":
-                self._of_this_run.add(supervisor)
-            if supervisor != self.supervisor and supervisor in self._of_this_run:
-                self._foreign.append(event)
+        self._foreign += [event for event in events if str(event.get("supervisor", "")) not in self._not_heard]
 
     def _new_lines(self) -> list[dict[str, Any]]:
         """What was added since the last look, but for a line that is still being written."""

@@ -99,8 +99,8 @@ def find_meeting(log_folder: Path) -> str:
     """
     for path in log_folder.glob("envlog.*"):
         with contextlib.suppress(OSError):
-            for line in path.read_text("utf-8", "replace").splitlines():
+            for line in path.read_text("utf-8", "replace").splitlines(keepends=True):
                 name, _, value = line.partition("=")
-                if name == MEETING_VARIABLE:
-                    return value
+                if name == MEETING_VARIABLE and value.endswith("\n"):  # or it is still being written
+                    return value.strip()
     return ""
