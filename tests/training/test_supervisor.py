@@ -463,7 +463,7 @@ def test_a_machine_that_ended_for_good_is_not_waited_for_at_the_master(
 
 
 def at_look(supervised: Supervisor, monkeypatch: pytest.MonkeyPatch, number: int, act: Any) -> None:
-    """Do something when the supervisor looks for the so-manieth time at its processes."""
+    """Do something when the supervisor looks at its processes for a certain time."""
     look, looks = supervised._look, iter(range(10**6))
 
     def told(workers: dict[int, Worker]) -> None:
