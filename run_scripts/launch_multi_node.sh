@@ -3,7 +3,7 @@
 #   bash run_scripts/launch_multi_node.sh NODES MASTER DEVICES CONFIG DATA [OUTPUT] [--key.of.the.job value ...]
 #
 #   NODES    machines
-#   MASTER   HOST:PORT of the first one; it must be reachable from all
+#   MASTER   HOST:PORT of the first one, by its name or IPv4 address; it must be reachable from all
 #   DEVICES  processes a machine: GPUs, or processes on the CPU
 #   CONFIG   yaml of the job, e.g. model_configs/pretrain/base.yaml
 #   DATA     folder that the paths in CONFIG are below

@@ -4,13 +4,17 @@
 #   source run_scripts/setup_env.sh      # then `python` and `unimo` are those of the environment
 #
 # PYTHON names the interpreter (3.11 to 3.13), UNIMO_VENV the folder of the environment (default: .venv), REQUIREMENTS
-# another set, e.g. requirements-gpu.txt. Relative folders count from the repository. An environment that another clone
-# made, or nobody knows who, is left alone. Exit status 2: could not set up.
+# the set, e.g. requirements-gpu.txt (default: the one that the environment was made of, else requirements.txt).
+# Relative folders count from the repository. An environment that another clone made, or nobody knows who, is left
+# alone. Exit status 2: could not set up.
 
 unimo_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 unimo_from_root() { case "$1" in /*) echo "$1" ;; *) echo "$unimo_root/$1" ;; esac }
 unimo_venv=$(unimo_from_root "${UNIMO_VENV:-.venv}")
-unimo_requirements=$(unimo_from_root "${REQUIREMENTS:-requirements.txt}")
+unimo_remembered=$(sed -n 3p "$unimo_venv/.unimo-clone" 2>/dev/null || true)  # the set, as it was named
+if [ ! -f "$(unimo_from_root "${unimo_remembered:-.}")" ]; then unimo_remembered=requirements.txt; fi
+unimo_set=${REQUIREMENTS:-$unimo_remembered}
+unimo_requirements=$(unimo_from_root "$unimo_set")
 
 # "3.11 /usr/bin/python3.11", or nothing where $1 is absent, broken (an empty pyenv shim) or of another version.
 # Inside an active environment it is the interpreter beneath, for the other one is perhaps about to be deleted.
@@ -39,13 +43,16 @@ unimo_find_python() {  # prints version and path of the first interpreter that c
     return 2
 }
 
-# Whether what is in $unimo_venv may be cleared: nothing, or what this clone made. .unimo-clone names the clone and the
-# place; an environment that was copied or moved with its clone (it lies inside) names another place than where it is.
+# Whether what is in $unimo_venv may be cleared: nothing, or what this clone made. .unimo-clone names the clone, the
+# place and the set; an environment that was copied or moved with its clone (it lies inside) names another place than
+# where it is. A link in this clone to what lies elsewhere is no such copy: the places are compared without links.
 unimo_is_own() {
     if [ -z "$(ls -A "$unimo_venv" 2>/dev/null)" ]; then return 0; fi
-    local maker place
+    local maker place real
     if { read -r maker && read -r place; } 2>/dev/null < "$unimo_venv/.unimo-clone"; then
-        [ "$maker" = "$unimo_root" ] || [[ "$place" != "$unimo_venv" && "$unimo_venv" = "$unimo_root"/* ]]
+        if [ "$maker" = "$unimo_root" ]; then return 0; fi
+        real=$(realpath -m "$unimo_venv")
+        [[ "$(realpath -m "$place")" != "$real" && "$real" = "$(realpath -m "$unimo_root")"/* ]]
     else  # made before there was such a file
         [[ "$(cat "$unimo_venv/.unimo-ready" 2>/dev/null)" = *" $unimo_root $unimo_venv "* ]]
     fi
@@ -59,8 +66,9 @@ unimo_install() {  # unimo_install PYTHON STAMP
     fi
     echo "unimo: setting up $unimo_venv ($("$1" --version), ${unimo_requirements##*/}); this takes a minute or two"
     # the mark comes before everything else and is not cleared: a set-up that is killed anywhere can be done again
-    mkdir -p "$unimo_venv" && printf '%s\n' "$unimo_root" "$unimo_venv" > "$unimo_venv/.unimo-clone" || return 2
-    find "$unimo_venv" -mindepth 1 -maxdepth 1 ! -name .unimo-clone -exec rm -rf {} + || return 2
+    mkdir -p "$unimo_venv" && printf '%s\n' "$unimo_root" "$unimo_venv" "$unimo_set" > "$unimo_venv/.unimo-clone" ||
+        return 2
+    find "$unimo_venv/" -mindepth 1 -maxdepth 1 ! -name .unimo-clone -exec rm -rf {} + || return 2
     "$1" -m venv "$unimo_venv" || return 2
     local pip=("$unimo_venv/bin/python" -m pip install --quiet --disable-pip-version-check)
     "${pip[@]}" -r "$unimo_requirements" || return 2

@@ -24,7 +24,7 @@ LAUNCH, SLURM = "run_scripts/launch_multi_node.sh", "run_scripts/cluster/slurm.s
 NEEDED = ("folders.sh", "launch_multi_node.sh", "pretrain_base.sh", "pretrain_large.sh", "cluster/slurm.sh")
 # srun runs its command once a node, one after the other, and gives back the highest status
 SRUN = """#!/bin/bash
-while [ "${1#--}" != "$1" ]; do shift; done
+while [ "${1#--}" != "$1" ]; do echo "srun $1" >> "$FAKE_LOG"; shift; done
 worst=0
 for ((node = 0; node < SLURM_NNODES; node++)); do
     SLURM_NODEID=$node "$@" || { status=$?; if [ $status -gt $worst ]; then worst=$status; fi; }
@@ -108,9 +108,17 @@ def test_slurm_starts_every_node_and_requeues_a_run_that_saved(checkout: Checkou
     slurm = {"SLURM_NNODES": "2", "SLURM_JOB_NODELIST": "x", "SLURM_JOB_ID": "7", "SLURM_GPUS_ON_NODE": "4"}
     end = {"FAKE_FAIL": "-m unimo", "FAKE_STATUS": str(status)} if status else {}
     data = str(checkout.root.parent / "data")
+    slurm["SLURM_CPUS_PER_TASK"] = "7"
     found = checkout.run(SLURM, "job.yaml", data, "/runs/a", **slurm, SLURM_SUBMIT_DIR=str(checkout.root), **end)
     assert found.returncode == status, found.stderr
-    *nodes, last = [*checkout.logged(), ""]
+    lines = checkout.logged()
+    assert [line for line in lines if line.startswith("srun ")] == [
+        "srun --kill-on-bad-exit=0",
+        "srun --cpus-per-task=7",
+    ]
+    installed = [line for line in lines if " -r " in line]
+    assert len(installed) == 1 and installed[0].endswith("/requirements-gpu.txt")
+    *nodes, last = [*[line for line in lines if "-m unimo" in line or line.startswith("scontrol")], ""]
     if again:
         nodes, last = nodes[:-1], nodes[-1]
     assert last == ("scontrol requeue 7" if again else "")
@@ -141,6 +149,7 @@ def test_the_kubernetes_job_mounts_what_it_names_and_knows_the_exit_statuses() -
     assert pod["restartPolicy"] == "Never"  # Kubernetes refuses a podFailurePolicy with any other
     assert actions_of(spec["podFailurePolicy"], container["name"]) == {2: "FailJob", 75: "Ignore"}
     assert {"name": "MAX_RESTARTS", "value": "20"} in container["env"]
+    assert {"name": "REQUIREMENTS", "value": "requirements-gpu.txt"} in container["env"]
 
 
 def actions_of(policy: dict[str, Any], container: str) -> dict[int, str]:

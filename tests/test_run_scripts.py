@@ -194,9 +194,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("where", ["outside", "inside", "torn", "unknown"])
+@pytest.mark.parametrize("where", ["outside", "inside", "linked", "torn", "unknown"])
 def test_an_environment_that_another_clone_made_is_left_alone(tmp_path: Path, where: str) -> None:
-    """Whether it lies outside both clones or is the default of this one, was never finished, or has no mark."""
+    """Whether it lies outside both clones or is the default of this one, or a link is, was never finished, no mark."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     maker, other = Checkout(tmp_path / "first"), Checkout(tmp_path / "second")
@@ -205,6 +205,9 @@ def test_an_environment_that_another_clone_made_is_left_alone(tmp_path: Path, wh
         checkout.interpreter()
     failing = {"FAKE_FAIL": "-r "} if where == "torn" else {}
     assert maker.run(SETUP, UNIMO_VENV=str(venv), **failing).returncode == (2 if failing else 0)
+    if where == "linked":
+        other.venv.symlink_to(venv)
+        venv = other.venv
     if where == "unknown":
         (venv / ".unimo-clone").unlink()
         (venv / ".unimo-ready").unlink()
@@ -256,6 +259,39 @@ def test_environment_and_requirements_may_be_elsewhere(checkout: Checkout, tmp_p
     assert found.returncode == 0, found.stderr
     assert (tmp_path / "else where" / ".unimo-ready").exists() and not checkout.venv.exists()
     assert checkout.logged()[1].endswith("requirements-gpu.txt")
+
+
+def test_an_environment_stays_of_the_set_that_it_was_made_of(checkout: Checkout) -> None:
+    checkout.interpreter()
+    assert checkout.run(SETUP, REQUIREMENTS="requirements-gpu.txt").returncode == 0
+    checkout.logged()
+    assert checkout.run(SETUP).returncode == 0 and checkout.logged() == []
+    (checkout.root / "requirements-gpu.txt").write_text("# another\n")
+    assert checkout.run(SETUP).returncode == 0
+    assert checkout.logged()[1].endswith("requirements-gpu.txt")
+    assert checkout.run(SETUP, REQUIREMENTS="requirements.txt").returncode == 0
+    assert checkout.logged()[1].endswith("/requirements.txt")
+
+
+def test_an_environment_of_a_set_that_is_gone_is_made_of_the_default(checkout: Checkout) -> None:
+    checkout.interpreter()
+    (checkout.root / "mine.txt").write_text("")
+    assert checkout.run(SETUP, REQUIREMENTS="mine.txt").returncode == 0
+    (checkout.root / "mine.txt").unlink()
+    checkout.logged()
+    assert checkout.run(SETUP).returncode == 0
+    assert checkout.logged()[1].endswith("/requirements.txt")
+
+
+def test_an_own_environment_behind_a_link_is_made_again(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.interpreter()
+    (tmp_path / "large disk").mkdir()
+    checkout.venv.symlink_to(tmp_path / "large disk")
+    assert checkout.run(SETUP).returncode == 0
+    (checkout.venv / "left over").touch()
+    (checkout.root / "requirements.txt").write_text("")
+    assert checkout.run(SETUP).returncode == 0
+    assert checkout.venv.is_symlink() and not (tmp_path / "large disk" / "left over").exists()
 
 
 def test_sourcing_under_strict_settings_puts_the_environment_first(checkout: Checkout) -> None:

@@ -17,8 +17,10 @@ if [ $# -lt 3 ]; then echo "usage: sbatch run_scripts/cluster/slurm.sh CONFIG DA
 cd "${SLURM_SUBMIT_DIR:-.}" || exit 2
 master=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):${MASTER_PORT:-29500}
 export MAX_RESTARTS=${MAX_RESTARTS:-20}
+export REQUIREMENTS=${REQUIREMENTS:-requirements-gpu.txt}
 # SIGTERM comes 5 minutes before the end: the run saves and exits with 75, and the job is put back into the queue
-srun --kill-on-bad-exit=0 bash -c '
+# (since Slurm 22.05 srun does not take --cpus-per-task over from sbatch)
+srun --kill-on-bad-exit=0 --cpus-per-task="${SLURM_CPUS_PER_TASK:-64}" bash -c '
     export NODE_RANK=$SLURM_NODEID
     exec bash run_scripts/launch_multi_node.sh "$@"
 ' _ "$SLURM_NNODES" "$master" "${SLURM_GPUS_ON_NODE:-8}" "$@"

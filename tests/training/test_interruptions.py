@@ -58,10 +58,13 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(
     assert moments["num_updates"].tolist() == [5]
 
 
-def test_too_many_in_a_row_end_the_run_and_name_the_records(small_world: SmallWorld, tmp_path: Path) -> None:
+def test_too_many_in_a_row_end_the_run_and_name_the_records(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = trainer(small_world, tmp_path / "a", times(float("nan"), 1, 3, 4, 5), max_skipped_steps=3)
-    with pytest.raises(InputError, match=r"not_finite\.json.*3 steps in a row, up to 6"):
+    with pytest.raises(InputError, match=r"not_finite\.json.*3 steps in a row, up to 6") as refused:
         run.train({})
+    assert refused.value and capsys.readouterr().err.endswith("]\n")  # what is told next begins a line
     noted = read_json(tmp_path / "a" / "not_finite.json")
     assert noted["step"] == 6
     (records,) = noted["records_by_process"]

@@ -5,8 +5,8 @@ Example::
     python -m unimo train --config model_configs/finetune/sst2.yaml --optimizer.learning_rate 1e-4
     python -m unimo train --config model_configs/pretrain/base.yaml --devices 8 --max_restarts 20
 
-The exit status is 0 for a finished run, 75 for one that got SIGTERM and saved, 2 for a mistake in what was given, and 1
-where a process failed and no restart was left.
+The exit status is 0 for a finished run, 75 for one that SIGTERM stopped and that can go on, 2 for a mistake in what was
+given, and 1 where a process failed and no restart was left.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Arguments:
     """Machines; the same command is started on each, over a run folder that all of them see."""
 
     master: str = ""
-    """`HOST:PORT` of the first machine, where nodes is above 1."""
+    """`HOST:PORT` of the first machine, where nodes is above 1; a name, or an IPv4 address."""
 
     node_rank: int = -1
     """This machine's number; -1 lets the master count."""
@@ -99,12 +99,14 @@ def supervise(arguments: Arguments, job_argv: Sequence[str]) -> int:
         InputError: flags that make no sense, a config that names no run folder, or another run at work in it.
     """
     from unimo.config import read_yaml
+    from unimo.training.launch import Plan
     from unimo.training.runlock import run_lock
-    from unimo.training.supervisor import EXIT_REFUSED, Plan, Supervisor, forget_refused
+    from unimo.training.supervisor import EXIT_REFUSED, Supervisor, forget_refused
 
     if arguments.devices < 1 or arguments.nodes < 1 or arguments.max_restarts < 0:
         raise InputError("devices, nodes: at least 1; max_restarts: at least 0")
-    if arguments.nodes > 1 and ":" not in arguments.master:
+    host, _, port = arguments.master.rpartition(":")
+    if arguments.nodes > 1 and not (host and ":" not in host and port.isdecimal()):
         raise InputError("master: HOST:PORT of the first machine is needed with several nodes")
     values = read_yaml(arguments.config, job_argv)
     if not isinstance(values.get("output"), str):

@@ -9,8 +9,7 @@ a launcher that was killed at once. What happened stands in the run folder's eve
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
+import dataclasses
 import os
 import re
 import shutil
@@ -19,8 +18,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,102 +25,24 @@ from typing import Any
 from unimo.errors import InputError
 from unimo.files import read_json, told_of_full_disk
 from unimo.runtime.settings import clean_environment
+from unimo.training.events import EVENTS_NAME, Events
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
+from unimo.training.launch import Plan, find_meeting
+from unimo.training.outcome import FINAL, NOT_SAVED, UNTOLD, Outcome, Worker, outcome_of
+from unimo.training.presence import Presence
+from unimo.training.processes import adopt_orphans, die_with_parent, end_all, send_signal, wait_until_gone
 from unimo.training.runlock import LOCK_NAME
+from unimo.training.workerlogs import Tail, last_lines, newest_log
 
-EVENTS_NAME = "events.jsonl"
 POLL_SECONDS = 0.25
 LONGEST_BACKOFF = 60.0  # seconds between attempts; 1, 2, 4, ... while no new checkpoint appears
 STOP_SECONDS = 240.0  # from SIGTERM until processes that have not saved are killed: schedulers wait 300 seconds
-TOGETHER_SECONDS = 1.0  # a process that was killed takes the others with it, whose errors are not the reason
-LAST_LINES = 20
+LOST_SECONDS = 120.0  # network file systems tell of a file's new time within a minute
+NAME_SECONDS = 120.0  # for the master's name to be known
 EXIT_REFUSED, EXIT_FAILED = 2, 1
-ORPHAN_SECONDS = 10.0
 ROOM_BYTES = 1 << 16  # that must fit into the run folder for processes to tell of themselves
-REFUSAL_LINE = re.compile(rb"^unimo: error: .*\n?", re.MULTILINE)
 OWN_NAMES = {EVENTS_NAME, "logs", "workers", LOCK_NAME}
 """What a supervisor itself puts into a run folder."""
-
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is started, where, and how often again."""
-
-    command: Sequence[str]
-    """A worker's command line, without the flag that resumes."""
-
-    folder: Path
-    """Run folder of the job."""
-
-    devices: int = 1
-    """Processes on this machine."""
-
-    nodes: int = 1
-    master: str = ""
-    node_rank: int = -1
-    max_restarts: int = 0
-    hang_seconds: float = 300.0
-    start_seconds: float = 3600.0
-    resume: bool = False
-
-    def launcher(self, log_folder: Path, resume: bool) -> list[str]:
-        """The launcher's command line."""
-        words = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(self.devices)]
-        words += ["--log_dir", str(log_folder)]
-        if self.nodes > 1:
-            words += ["--nnodes", str(self.nodes), "--master", self.master, "--rank", str(self.node_rank)]
-        return [*words, *self.command, *(["--resume"] if resume else [])]
-
-
-@dataclass
-class Worker:
-    """What a supervisor knows of one process."""
-
-    info: dict[str, Any]
-    beat: float = 0.0
-    gone: float | None = None
-    end: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def rank(self) -> int:
-        """Its number in the job."""
-        return int(self.info["rank"])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended."""
-
-    status: str
-    """finished, preempted, refused, failed, hung, or launcher_died."""
-
-    culprit: Worker | None = None
-    message: str = ""
-
-
-class Tail:
-    """What a process prints, shown as its log grows; a refusal is held back, for it is told last and only once."""
-
-    def __init__(self, log: Path) -> None:
-        self._log, self._start, self._held_back = log, 0, b""
-
-    def show(self) -> None:
-        """Print what the log grew by."""
-        if not self._log.is_file():
-            return
-        with open(self._log, "rb") as stream:
-            stream.seek(self._start)
-            new = stream.read()
-        self._start += len(new)
-        self._held_back += b"".join(REFUSAL_LINE.findall(new))
-        _print(REFUSAL_LINE.sub(b"", new))
-
-    def release(self) -> None:
-        """Print what was held back."""
-        _print(self._held_back)
-        self._held_back = b""
 
 
 class Supervisor:
@@ -137,7 +56,10 @@ class Supervisor:
         node = f"node-{socket.gethostname()}-{os.getpid()}" if plan.nodes > 1 else ""
         self.logs_folder = plan.folder / "logs" / node
         self._node = self._given_node()
-        self._heard = 0  # bytes of events.jsonl that were there before the attempt
+        self._events = Events(plan.folder, name)
+        self._presence = Presence(plan.folder / "workers", name, max(plan.hang_seconds, LOST_SECONDS))
+        self._failed_while_stopping = False
+        self._meeting = ""  # of the attempt, once this machine's launcher has found the others
         self._stop_asked = 0.0
         self._stop_signal = signal.SIGTERM  # what is named where a process was told to stop by others
         # a host's name may be the beginning of another's, and hold dashes
@@ -153,7 +75,7 @@ class Supervisor:
         """Returns the exit status: 0, 75 after SIGTERM or SIGINT, 2 for a refusal, 1 where restarts did not help."""
         handlers = {number: signal.signal(number, self._ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            _adopt_orphans()
+            adopt_orphans()
             self._kill_leftovers()
             if full := _full_disk(self.plan.folder):
                 return self._conclude(Outcome("refused", None, full))
@@ -167,80 +89,106 @@ class Supervisor:
         resume, waits = self.plan.resume, 0
         first = self._next_attempt_number()
         for attempt in range(first, first + self.plan.max_restarts + 1):
-            before, self._heard = self._latest_checkpoint(), self._length_of_events()
+            before = self._latest_checkpoint()
             outcome = self._attempt(attempt, resume)
-            if outcome.status in ("finished", "preempted", "refused") or self._stop_asked:
+            if outcome.status in FINAL:
                 return self._conclude(outcome)
+            if self._failed_while_stopping:
+                break
             resume, waits = True, 0 if self._latest_checkpoint() != before else waits + 1
             if attempt < first + self.plan.max_restarts:
                 self._sleep(min(LONGEST_BACKOFF, 2.0**waits))
                 if self._stop_asked:
                     self._note("preempted", attempt=attempt, process=None, message=self._stop_signal.name)
                     return self._conclude(Outcome("preempted"))
-                if (elsewhere := self._end_elsewhere()) is not None:
+                if (elsewhere := self._events.end_elsewhere()) is not None:
                     return self._conclude(elsewhere)
+        self._note("gave_up", attempt=attempt, process=None, message=outcome.message)
         return self._conclude(outcome)
-
-    def _length_of_events(self) -> int:
-        path = self.plan.folder / EVENTS_NAME
-        return path.stat().st_size if path.is_file() else 0
-
-    def _end_elsewhere(self) -> Outcome | None:
-        """How another machine of the run ended, whose supervisor does not start again and would be waited for.
-
-        By the events that came since this attempt began, whatever the clocks say.
-        """
-        if self.plan.nodes == 1 or self._length_of_events() <= self._heard:
-            return None
-        new = (self.plan.folder / EVENTS_NAME).read_bytes()[self._heard :]
-        for line in new.splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # still being written
-            if event["event"] == "preempted":
-                return Outcome("preempted")
-            if event["event"] == "refused":
-                return Outcome("refused", None, f"{event['host']}, node {event['node']}: {event['message']}")
-        return None
 
     def _attempt(self, attempt: int, resume: bool) -> Outcome:
         """Start the processes, watch them to their end, and leave none behind."""
-        self._node = self._given_node()
+        self._node, self._meeting = self._given_node(), ""
         shutil.rmtree(self.workers_folder, ignore_errors=True)
         self.workers_folder.mkdir(parents=True)
         logs = self.logs_folder / f"attempt-{attempt}"
         logs.mkdir(parents=True, exist_ok=True)
+        try:
+            command = self._launcher_command(logs, resume)
+        except OSError as error:
+            told = f"master: {self.plan.master}: {error.strerror}"
+            outcome = Outcome("preempted") if self._stop_asked else Outcome("failed", None, told)
+            self._note_end(outcome, attempt)
+            return outcome
         environment = {**clean_environment(), FOLDER_VARIABLE: str(self.workers_folder.absolute())}
         with open(logs / "launcher.log", "ab") as output:
             launcher = subprocess.Popen(
-                self.plan.launcher(logs, resume),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         self._note(
             "started", attempt=attempt, resume=resume, launcher=launcher.pid, checkpoint=self._latest_checkpoint()
         )
         workers: dict[int, Worker] = {}
         shown = Tail(logs / "workerlog.0")
-        cut_short = self._watch(launcher, workers, shown)
-        _end_all(launcher)
+        cut_short = self._watch(launcher, workers, shown, logs)
+        for pid in end_all(launcher, [worker.info for worker in workers.values()]):
+            print(f"unimo: warning: process {pid} was killed and does not end; it is left behind", file=sys.stderr)
         self._look(workers)
-        outcome = _outcome(launcher.returncode, workers, cut_short, bool(self._stop_asked))
-        if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
-            outcome = Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
+        is_stopping = bool(self._stop_asked)
+        outcome = outcome_of(launcher.returncode, workers, cut_short, is_stopping, self.plan.devices)
+        outcome = self._filled_in(outcome, workers, logs)
+        self._failed_while_stopping = is_stopping and outcome.status not in FINAL
         if outcome.status != "refused":
             shown.release()
-        culprit = None if outcome.culprit is None else outcome.culprit.rank
-        message = self._stop_signal.name if outcome.status == "preempted" else outcome.message
-        self._note(outcome.status, attempt=attempt, process=culprit, message=message)
+        self._note_end(outcome, attempt)
         return outcome
 
-    def _watch(self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], shown: Tail) -> Outcome | None:
+    def _filled_in(self, outcome: Outcome, workers: dict[int, Worker], logs: Path) -> Outcome:
+        """An end with what only the run folder tells of it."""
+        if outcome.status in ("failed", "launcher_died") and (full := _full_disk(self.plan.folder)):
+            return Outcome("refused", None, full)  # who cannot write cannot tell why it ended either
+        if outcome.message == NOT_SAVED:
+            told = f"{NOT_SAVED}; goes on from {self._latest_checkpoint() or 'the start'}"
+            return dataclasses.replace(outcome, message=told)
+        if outcome.message == UNTOLD:
+            log = newest_log(logs, {Path(worker.info.get("log", "")).name for worker in workers.values()})
+            told = "there is no log" if log is None else f"{log} ends: {last_lines(log, 1)}"
+            return dataclasses.replace(outcome, message=f"{UNTOLD}; {told}", log="" if log is None else str(log))
+        return outcome
+
+    def _note_end(self, outcome: Outcome, attempt: int) -> None:
+        """Note how an attempt ended."""
+        culprit = None if outcome.culprit is None else outcome.culprit.rank
+        message, more = outcome.message, {}
+        if outcome.status == "preempted":
+            message = f"{self._stop_signal.name}; {message}" if message else self._stop_signal.name
+            more = {} if not outcome.message else {"saved": False}
+        self._note(outcome.status, attempt=attempt, process=culprit, message=message, **more)
+
+    def _launcher_command(self, logs: Path, resume: bool) -> list[str]:
+        """The launcher's command line; waits for a name of the master that is not known yet, as of a pod just made.
+
+        Raises:
+            OSError: it is not known after some time, or when this process was told to stop.
+        """
+        deadline = time.monotonic() + min(NAME_SECONDS, self.plan.start_seconds)
+        while True:
+            try:
+                return self.plan.launcher(logs, resume)
+            except OSError:
+                if self._stop_asked or time.monotonic() > deadline:
+                    raise
+            self._sleep(1.0)
+
+    def _watch(
+        self, launcher: subprocess.Popen[bytes], workers: dict[int, Worker], shown: Tail, logs: Path
+    ) -> Outcome | None:
         """Until the launcher ends; returns why it is not waited for, if it is not. Shows what a process prints."""
         told: set[int] = set()
         started = time.time()
@@ -252,18 +200,33 @@ class Supervisor:
                 return None
             if (hung := self._hung(workers, started)) is not None:
                 return hung
-            if not workers and (elsewhere := self._end_elsewhere()) is not None:
+            if (elsewhere := self._elsewhere(workers, logs)) is not None:
                 return elsewhere
             if self._stop_asked:
                 for rank, worker in workers.items():
                     if rank not in told and worker.gone is None:
-                        _signal(int(worker.info["pid"]), signal.SIGTERM)
+                        send_signal(int(worker.info["pid"]), signal.SIGTERM)
                         told.add(rank)
                 if not workers:
                     return None  # nothing has begun: nothing is lost
                 if time.time() - self._stop_asked > STOP_SECONDS:
                     return None
             time.sleep(POLL_SECONDS)
+
+    def _elsewhere(self, workers: dict[int, Worker], logs: Path) -> Outcome | None:
+        """What happened on another machine that lets this one wait in vain, if anything did."""
+        if self.plan.nodes == 1:
+            return None
+        self._presence.show()
+        self._meeting = self._meeting or find_meeting(logs)
+        if any(worker.gone is not None and worker.end.get("status") != "finished" for worker in workers.values()):
+            return None  # this machine has a reason of its own, and its launcher is about to end
+        if not workers and (ended := self._events.end_elsewhere()) is not None:
+            return ended
+        if (broken := self._events.break_elsewhere(self._meeting)) is not None:
+            return broken
+        lost = self._presence.lost()
+        return Outcome("broken_off", None, f"{lost} gives no sign of life any more") if lost else None
 
     def _hung(self, workers: dict[int, Worker], started: float) -> Outcome | None:
         """A process that has done nothing for too long, in the middle or at the start of an attempt."""
@@ -302,13 +265,17 @@ class Supervisor:
     def _conclude(self, outcome: Outcome) -> int:
         """Let the reason be the last thing that is seen."""
         if outcome.status == "finished":
+            if outcome.message:
+                print(f"unimo: warning: {outcome.message}", file=sys.stderr)
             return 0
-        if outcome.status != "refused" and (self._stop_asked or outcome.status == "preempted"):
+        if outcome.status == "preempted":
             told = "SIGINT (Ctrl-C)" if self._stop_signal == signal.SIGINT else self._stop_signal.name
+            told += f"; {outcome.message}" if outcome.message else ""
             print(f"unimo: stopped by {told}; the same command with --resume goes on", file=sys.stderr)
             return EXIT_PREEMPTED
-        if outcome.culprit is not None and outcome.status != "refused":
-            print(_last_lines(outcome.culprit.info.get("log", "")), file=sys.stderr)
+        log = outcome.log or (outcome.culprit.info.get("log", "") if outcome.culprit is not None else "")
+        if log and outcome.status != "refused":
+            print(last_lines(log), file=sys.stderr)
         place = "" if outcome.culprit is None else f"process {outcome.culprit.rank}: "
         print(f"unimo: error: {place}{' '.join(outcome.message.split())}", file=sys.stderr)
         return EXIT_REFUSED if outcome.status == "refused" else EXIT_FAILED
@@ -321,8 +288,8 @@ class Supervisor:
                 continue  # of another machine, where its numbers mean other processes, or still watched
             for path in folder.glob("rank-*.json"):
                 if not path.name.endswith(".end.json") and is_running(worker := read_json(path)):
-                    _signal(int(worker["pid"]), signal.SIGKILL)
-                    _wait_until_gone(worker)
+                    send_signal(int(worker["pid"]), signal.SIGKILL)
+                    wait_until_gone(worker)
             shutil.rmtree(folder, ignore_errors=True)
 
     def _next_attempt_number(self) -> int:
@@ -340,34 +307,14 @@ class Supervisor:
     def _sleep(self, seconds: float) -> None:
         deadline = time.time() + seconds
         while time.time() < deadline and not self._stop_asked:
+            if self.plan.nodes > 1:
+                self._presence.show()
             time.sleep(min(POLL_SECONDS, seconds))
 
     def _note(self, event: str, **values: Any) -> None:
-        line = {"time": round(time.time(), 3), "host": socket.gethostname(), "node": self._node, "event": event}
-        # where there is no room, the refusal is printed at least
-        with contextlib.suppress(OSError), open(self.plan.folder / EVENTS_NAME, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps({**line, **values}) + "\n")
-
-
-def _outcome(returncode: int | None, workers: dict[int, Worker], cut_short: Outcome | None, stopped: bool) -> Outcome:
-    """What an attempt's end means."""
-    ends = {rank: worker.end.get("status") for rank, worker in workers.items()}
-    if returncode == 0 and workers and set(ends.values()) == {"finished"}:
-        return Outcome("finished")
-    if cut_short is not None:
-        return cut_short
-    # before the stop that was asked for: a run that could not be saved does not go on where it stopped
-    if refused := [worker for worker in workers.values() if worker.end.get("status") == "refused"]:
-        first = min(refused, key=lambda worker: worker.end["time"])
-        return Outcome("refused", first, str(first.end["error"]))
-    if stopped or "preempted" in ends.values():
-        return Outcome("preempted")
-    culprit = _first_to_fail(workers)
-    if returncode is not None and returncode < 0 and (culprit is None or not culprit.end):
-        return Outcome("launcher_died", None, f"the launcher was killed by signal {-returncode}")
-    if culprit is None:
-        return Outcome("failed", None, "the launcher failed before any process began; see logs/")
-    return Outcome("failed", culprit, str(culprit.end.get("error") or "was killed (by hand, or out of memory)"))
+        if self.plan.nodes > 1 and event != "started":
+            values["meeting"] = self._meeting
+        self._events.note(event, self._node, **values)
 
 
 def _full_disk(folder: Path) -> str:
@@ -387,60 +334,6 @@ def _full_disk(folder: Path) -> str:
     return ""
 
 
-def _first_to_fail(workers: dict[int, Worker]) -> Worker | None:
-    """Who failed first; of those within a second, one that was killed, for it leaves the others in a collective."""
-    times = {
-        rank: float(worker.end.get("time", worker.gone or 0.0))
-        for rank, worker in workers.items()
-        if worker.gone is not None and worker.end.get("status") != "finished"
-    }
-    if not times:
-        return None
-    together = [rank for rank, when in times.items() if when <= min(times.values()) + TOGETHER_SECONDS]
-    return workers[min(together, key=lambda rank: (bool(workers[rank].end), times[rank]))]
-
-
-def _end_all(launcher: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of an attempt: the launcher, then its workers, which have become this process's children."""
-    if launcher.poll() is None:
-        launcher.kill()
-    launcher.wait()
-    deadline = time.monotonic() + ORPHAN_SECONDS
-    while (orphans := _children()) and time.monotonic() < deadline:
-        for pid in orphans:
-            _signal(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-
-
-def _children() -> list[int]:
-    """This process's children."""
-    listed = Path(f"/proc/self/task/{os.getpid()}/children")
-    return [int(pid) for pid in listed.read_text().split()] if listed.is_file() else []
-
-
-def _adopt_orphans() -> None:
-    """Whatever a killed launcher leaves behind becomes this process's child, and can be found."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _wait_until_gone(worker: dict[str, Any]) -> None:
-    deadline = time.monotonic() + 10
-    while is_running(worker) and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _die_with_parent() -> None:
-    """Between fork and exec of the launcher: it gets SIGKILL when this process dies, and its workers then end."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def forget_refused(folder: Path) -> None:
     """Remove what a supervisor put into a run folder that it made for a run that never began."""
     if {path.name for path in folder.iterdir()} <= OWN_NAMES:
@@ -449,14 +342,3 @@ def forget_refused(folder: Path) -> None:
                 shutil.rmtree(path)
             elif path.name != LOCK_NAME:  # which goes with its holder
                 path.unlink()
-
-
-def _print(written: bytes) -> None:
-    sys.stdout.write(written.decode("utf-8", "replace"))
-    sys.stdout.flush()
-
-
-def _last_lines(log: str) -> str:
-    """The end of a log."""
-    path = Path(log)
-    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]) if path.is_file() else ""

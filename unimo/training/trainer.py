@@ -129,19 +129,19 @@ class Trainer:
         if self.state.owes_evaluation:
             self._finish_step(self.state.step, log, prefetcher)
         bar = progress_bar("step", self.num_steps, self.state.step, disable=not self.group.is_first)
-        for step in range(self.state.step, self.num_steps):
-            self._step(step, window, prefetcher)
-            done, last = step + 1, step + 1 == self.num_steps
-            bar.update()
-            if done % training.log_every == 0 or last:
-                summary = window.summary(self.group)
-                log.log(done, "train", summary)
-                bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
-                window = Window()
-            self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
-            if self._finish_step(done, log, prefetcher):
-                window.started = time.perf_counter()
-        bar.close()
+        with contextlib.closing(bar):  # an error begins a line of its own
+            for step in range(self.state.step, self.num_steps):
+                self._step(step, window, prefetcher)
+                done, last = step + 1, step + 1 == self.num_steps
+                bar.update()
+                if done % training.log_every == 0 or last:
+                    summary = window.summary(self.group)
+                    log.log(done, "train", summary)
+                    bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
+                    window = Window()
+                self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
+                if self._finish_step(done, log, prefetcher):
+                    window.started = time.perf_counter()
 
     def _finish_step(self, done: int, log: RunLog, prefetcher: Prefetcher) -> bool:
         """What is due after a step: its evaluation, its checkpoint, and the end if one was asked for.
