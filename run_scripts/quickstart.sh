@@ -40,7 +40,7 @@ finetune() {  # finetune NAME TRAIN PREFIX SUFFIX: the last weights are scored o
         --data.evaluate "{test: $world/${prefix}_test.$suffix}" --training.best_metric "" "$@"
 }
 
-stage world python -m unimo worlds shapes --output "$world" --num_train 4000
+stage world python -m unimo worlds shapes --output "$world" --num_train 5000
 stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0
 stage tokenizer python -m unimo train-tokenizer --output "$output/tokenizer" --vocab_size 1000 \
     --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"
