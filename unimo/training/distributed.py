@@ -7,6 +7,7 @@ process group (NCCL on GPUs, gloo on CPU). gloo gives up after 30 seconds in a c
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import time
@@ -165,6 +166,9 @@ def start_processes(sharding_stage: int = 0, nccl: NcclOptions | None = None) ->
 
     ``nccl``: what differs from the defaults goes into the environment, where variables of the user's own are replaced.
     """
+    # Paddle tells of SIGTERM as of a crash; where Python was after a real one faulthandler tells
+    paddle.disable_signal_handler()
+    faulthandler.enable()
     world_size = launched_world_size()
     if world_size == 1:
         return ProcessGroup()
