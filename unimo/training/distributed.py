@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -168,7 +169,8 @@ def start_processes(sharding_stage: int = 0, nccl: NcclOptions | None = None) ->
     """
     # Paddle tells of SIGTERM as of a crash; where Python was after a real one faulthandler tells
     paddle.disable_signal_handler()
-    faulthandler.enable()
+    if not faulthandler.is_enabled() and sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
     world_size = launched_world_size()
     if world_size == 1:
         return ProcessGroup()
