@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole system on data it makes itself: 12 to 15 minutes on 2 cores.
+# The whole system on data it makes itself: about 15 minutes on 2 cores.
 #
 #   bash run_scripts/quickstart.sh [--output DIR]        # DIR holds report.html and report.json at the end
 #

@@ -56,7 +56,7 @@ class RetrievalOptions:
 
     mutual_pairs: int = 0
     """N > 1 takes groups of N pairs, each image scored with each caption, in place of the original's of one pair with
-    wrong images and captions of its own (ours): 7 times as many true pairs compete in the same time."""
+    wrong images and captions of its own (ours): a true pair for every N scores, where the original has one for 21."""
 
     negative_pool: int = 1
     """Each wrong caption (and the image of each wrong image) is the one most like the true caption, by words, of this
