@@ -228,7 +228,7 @@ def test_a_second_run_writes_nothing_into_the_folder_of_one_at_work(
 
 
 def test_a_run_that_is_refused_before_it_began_leaves_no_folder(small_world: SmallWorld, tmp_path: Path) -> None:
-    """The supervised ones are in test_supervisor.py."""
+    """The supervised ones are in test_supervised_runs.py."""
     values = job(small_world, "text_classification", tmp_path / "run")
     for part in ({"train": "nowhere.tsv"}, {"evaluate": {"dev": "nowhere.tsv"}}):
         config = write_job(tmp_path / "a.yaml", {**values, "data": {**values["data"], **part}})
