@@ -3,8 +3,9 @@
 #
 #   bash run_scripts/quickstart.sh [--output DIR]        # DIR holds report.html and report.json at the end
 #
-# Stages that are done are skipped when it is started again. DEVICES: processes that train together (default: 2, or 1
-# where there is one core); the results do not depend on it beyond rounding.
+# Stages that are done are skipped when it is started again. DEVICES: processes that pre-train together (default: 2, or
+# 1 where there is one core); from 2 on, retrieval is fine-tuned beside the two other tasks, each with half of them. The
+# results do not depend on it beyond rounding.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 output=runs/shapes
@@ -20,12 +21,12 @@ cores=$(nproc 2>/dev/null || echo 2)
 devices=${DEVICES:-$((cores < 2 ? 1 : 2))}
 world=$output/world
 
-stage() {  # stage NAME COMMAND...: run once, and keep how long it took
-    local name=$1 started=$SECONDS; shift
+stage() {  # stage NAME COMMAND...: run once, and keep how long it took and when it began
+    local name=$1 began=$EPOCHSECONDS; shift
     if grep -qs "^$name	" "$output/stages.tsv"; then echo "== $name: done before"; return; fi
     echo "== $name"
     "$@"
-    printf '%s\t%s\n' "$name" $((SECONDS - started)) >> "$output/stages.tsv"
+    printf '%s\t%s\t%s\n' "$name" $((EPOCHSECONDS - began)) "$began" >> "$output/stages.tsv"
 }
 
 job() {  # job YAML NAME OVERRIDES...: train in $output/NAME
@@ -54,8 +55,32 @@ stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokeni
 stage negatives python -m unimo evaluate-negatives --checkpoint "$output/pretraining/checkpoints/best" \
     --world "$world" --regions "$output/regions" --captions_per_image 1 \
     --json "$output/negatives.json" --predictions "$output/negatives.jsonl"
-stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
-stage retrieval finetune retrieval captions_train.jsonl retrieval jsonl --data.regions "$output/regions"
-stage statements finetune statements statements_train.tsv statements tsv
+
+retrieval() { stage retrieval finetune retrieval captions_train.jsonl retrieval jsonl --data.regions "$output/regions"; }
+others() {
+    stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
+    stage statements finetune statements statements_train.tsv statements tsv
+}
+if [ "$devices" -lt 2 ]; then
+    retrieval
+    others
+else  # a process on each half of the cores waits for nobody, as two that share every step do
+    devices=$((devices / 2))
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
+    log=$output/captioning_and_statements.log
+    set -m  # a process group of its own: it can be ended with all that it started
+    others > "$log" 2>&1 < /dev/null &
+    beside=$!
+    set +m
+    trap 'kill -- "-$beside" 2>/dev/null || true; wait' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    echo "== captioning and statements go on beside it: $log"
+    retrieval
+    echo "== waiting for captioning and statements"
+    wait "$beside" || { status=$?; tail -n 20 "$log" >&2; exit "$status"; }
+    trap - EXIT INT TERM
+    tail -n 3 "$log"
+fi
 python -m unimo report --run "$output"
 echo "open $output/report.html"

@@ -174,7 +174,9 @@ def shapes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_negatives(folder)
     write_corpus(folder)
-    (folder / "stages.tsv").write_text("world\t1.5\npretraining\t100\nretrieval\t20\nretrieval\t5.5\n")
+    (folder / "stages.tsv").write_text(
+        "world\t1.5\npretraining\t100\t50\nretrieval\t20\t150\nretrieval\t5.5\t400\nstatements\t30\t145\n"
+    )
     return folder
 
 

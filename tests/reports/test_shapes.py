@@ -61,7 +61,7 @@ def test_names(report: dict[str, Any]) -> None:
 
 
 def test_values(report: dict[str, Any]) -> None:
-    assert report["seconds"] == {"world": 1.5, "pretraining": 100.0, "retrieval": 25.5}
+    assert report["seconds"] == {"world": 1.5, "pretraining": 100.0, "retrieval": 25.5, "statements": 30.0}
     zero_shot, finetuned, chance = report["zero_shot"], report["finetuned"], report["chance"]
     assert zero_shot["matching_head"]["text_to_image"]["r5"] == pytest.approx(0.15)
     assert zero_shot["likelihood"]["image_to_text"]["r10"] == pytest.approx(0.301)
@@ -93,6 +93,7 @@ def test_page(report: dict[str, Any], shapes_folder: Path) -> None:
     # three named losses and their sum, and one for each fine-tuning
     assert sum(tag == "svg" for tag, _ in reader.elements) == 4 + 3
     assert "Nothing was picked" in reader.all_text
+    assert "2 min 12 s" in reader.all_text, "stages that ran side by side count once, a pause not at all"
     assert "on the test split itself" in reader.all_text, "a step chosen on the test split is told"
 
 
@@ -165,7 +166,7 @@ def test_mistakes_name_the_file(shapes_copy: Path) -> None:
         ("negatives.jsonl", lambda path: change_lines(path, lambda lines: lines[2:]), "of one run"),
         ("negatives.jsonl", lambda path: path.write_text('{"image_id": "a"}\n'), ":1: no field"),
         ("augmented/index.json", lambda path: path.unlink(), "index.json is missing"),
-        ("stages.tsv", lambda path: path.write_text("world\t1\nretrieval 5\n"), ":2: expected a stage, a tab"),
+        ("stages.tsv", lambda path: path.write_text("world\t1\nretrieval 5\n"), ":2: a line is a stage, its seconds"),
     ]
     for name in ("report.json", "report.html"):
         (shapes_copy / name).unlink(missing_ok=True)

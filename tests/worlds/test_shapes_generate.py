@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,11 +106,36 @@ def test_validate_finds_a_mistake(small_world: Path, tmp_path: Path, name: str) 
         validate(world)
 
 
-def test_same_options_same_bytes(small_world: Path, small_options: ShapesOptions, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("cores", "at_once"), [(1, 40), (2, 40), (2, 400)], ids=["in turn", "beside", "few"])
+def test_same_options_same_bytes(
+    small_world: Path,
+    small_options: ShapesOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr("unimo.worlds.shapes.generate.usable_cores", lambda: cores)
+    monkeypatch.setattr("unimo.worlds.shapes.generate.IMAGES_AT_ONCE", at_once)
     seen: list[tuple[int, int]] = []
     generate(tmp_path / "again", small_options, progress=lambda done, total: seen.append((done, total)))
     assert fingerprint(tmp_path / "again") == fingerprint(small_world)
-    assert seen[0] == (1, 106) and seen[-1] == (106, 106)
+    assert seen == ([(40, 106), (80, 106), (106, 106)] if at_once == 40 else [(106, 106)])
+
+
+def test_a_drawing_process_that_is_killed_is_told_and_leaves_no_world(
+    small_options: ShapesOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unimo.worlds.shapes.generate.usable_cores", lambda: 2)
+    monkeypatch.setattr("unimo.worlds.shapes.generate.IMAGES_AT_ONCE", 40)
+    monkeypatch.setattr("unimo.worlds.shapes.generate._write_images", killed)
+    with pytest.raises(InputError, match="the process that draws was killed"):
+        generate(tmp_path / "world", small_options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_existing_folders(small_world: Path, small_options: ShapesOptions, tmp_path: Path) -> None:

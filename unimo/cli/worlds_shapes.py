@@ -37,5 +37,5 @@ def run(arguments: Arguments) -> int:
 
 
 def _show_progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % 200 == 0 or done == total):
+    if sys.stderr.isatty():
         print(f"\rimages {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)

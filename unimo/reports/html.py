@@ -44,7 +44,7 @@ def render_page(page: Page) -> str:
         _section("contrasts", "What contrastive learning reads", contrasts(page, pictures), page.contrasts_note),
         _section("texts", "Text task", _texts(page.texts), page.texts_note),
         _section("curves", "Losses", _curves(page.curves), "Faint: as logged. Strong: moving mean."),
-        _section("timings", "Time", _timings(page.timings)),
+        _section("timings", "Time", _timings(page.timings, page.total_seconds)),
     ]
     notes = [*page.notes, *pictures.notes()]
     sections.append(_section("notes", "Notes", _notes(notes)))
@@ -116,10 +116,10 @@ def _percent(value: float) -> str:
     return f"{100 * min(max(value, 0.0), 1.0):.1f}"
 
 
-def _timings(timings: Sequence[Timing]) -> str:
+def _timings(timings: Sequence[Timing], total: float | None) -> str:
     if not timings:
         return ""
-    total = sum(each.seconds for each in timings)
+    total = sum(each.seconds for each in timings) if total is None else total
     rows = "\n".join(
         f'<tr><td>{escape(each.stage)}</td><td class="num">{duration(each.seconds)}</td>'
         f'<td class="bars"><span class="bar plain"><i style="width:{_percent(each.seconds / total if total else 0)}%">'

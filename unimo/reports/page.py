@@ -158,6 +158,9 @@ class Page:
     summary: str
     metrics: tuple[MetricRow, ...] = ()
     timings: tuple[Timing, ...] = ()
+    total_seconds: float | None = None
+    """Of all stages together, where some ran side by side; None: their sum."""
+
     curves: tuple[Curve, ...] = ()
     captions: tuple[CaptionExample, ...] = ()
     captions_note: str = ""

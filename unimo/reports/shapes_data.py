@@ -153,13 +153,34 @@ class Quickstart:
     @cached_property
     def seconds(self) -> dict[str, float]:
         """Stage -> seconds; what a stage took in several goes (after an interruption) is added up."""
-        path, seconds = self.folder / "stages.tsv", dict[str, float]()
+        seconds = dict[str, float]()
+        for stage, value, _ in self._goes:
+            seconds[stage] = seconds.get(stage, 0.0) + value
+        return seconds
+
+    @cached_property
+    def total_seconds(self) -> float:
+        """How long it took in all: what ran side by side counts once, what lay between two goes not at all."""
+        total, ended = 0.0, -math.inf
+        for _, value, began in sorted(self._goes, key=lambda go: -math.inf if go[2] is None else go[2]):
+            if began is None:
+                total += value
+            else:
+                total += max(began + value - max(began, ended), 0.0)
+                ended = max(ended, began + value)
+        return total
+
+    @cached_property
+    def _goes(self) -> list[tuple[str, float, float | None]]:
+        """The lines of stages.tsv: stage, seconds, and, where it is told, the time when it began."""
+        path, goes = self.folder / "stages.tsv", list[tuple[str, float, float | None]]()
         for number, line in read_lines(path):
             if not line.strip():
                 continue
-            stage, _, value = line.strip().partition("\t")
-            seconds[stage] = seconds.get(stage, 0.0) + _number(value, path, number)
-        return seconds
+            stage, _, rest = line.strip().partition("\t")
+            value, _, began = rest.partition("\t")
+            goes.append((stage, _number(value, path, number), _number(began, path, number) if began else None))
+        return goes
 
     def test_values(self, name: str) -> dict[str, float | None]:
         """The values of a run's report.json on the test split."""
@@ -213,5 +234,5 @@ def _number(text: str, path: Path, line: int) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError.at(path, f"expected a stage, a tab and seconds, found {text!r} for the seconds", line)
+        raise InputError.at(path, f"a line is a stage, its seconds and when it began; {text!r} is no number", line)
     return value

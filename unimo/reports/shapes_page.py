@@ -61,6 +61,7 @@ def shapes_page(quickstart: Quickstart, report: Mapping[str, Any], images: Path)
         summary=_summary(quickstart, report),
         metrics=tuple(_metric_rows(report)),
         timings=tuple(Timing(stage, seconds) for stage, seconds in report["seconds"].items()),
+        total_seconds=quickstart.total_seconds,
         curves=_curves(quickstart),
         captions=tuple(caption_example(quickstart, each, found) for each in _sampled_images(quickstart)),
         captions_note=_captions_note(len(_sampled_images(quickstart))),
@@ -100,7 +101,7 @@ def _summary(quickstart: Quickstart, report: Mapping[str, Any]) -> str:
     recall = report["finetuned"]["retrieval"]["text_to_image"]["r1"]
     text = report["finetuned"]["text"]["accuracy"]
     counts = quickstart.manifest["counts"]
-    minutes = sum(report["seconds"].values()) / 60
+    minutes = quickstart.total_seconds / 60
     return (
         f"One small model was pre-trained on {counts['captions_train']:,} captioned drawings, "
         f"{counts['images_train']:,} drawings without text and {counts['texts_train']:,} texts without drawings, then "

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from unimo.errors import InputError
 from unimo.files import atomic_folder, atomic_write, read_json, read_lines, write_json
+from unimo.runtime.settings import usable_cores
 from unimo.worlds.shapes.checking import SceneIndex, chance_levels, parse_caption, true_of
 from unimo.worlds.shapes.language import caption_set, claims_about, mixed_kinds, say
 from unimo.worlds.shapes.options import ShapesOptions
@@ -35,6 +40,8 @@ from unimo.worlds.shapes.statements import statement_pairs, text_line
 FORMAT = 1  # of the folder; raised whenever the same options would give other bytes
 SPLITS = ("train", "dev", "test")
 RETRIEVAL_CANDIDATES = 8
+IMAGES_AT_ONCE = 400
+"""That are drawn in one go; a process of its own draws where there are more."""
 
 Progress = Callable[[int, int], None]
 Captions = Mapping[str, Sequence[str]]
@@ -48,7 +55,7 @@ def generate(
     Args:
         folder: where; it appears complete or not at all.
         options: sizes and seed.
-        progress: called with (images written, images in all) after every image.
+        progress: called with (images written, images in all) from time to time.
         overwrite: replace a folder that holds something else.
 
     Returns:
@@ -86,7 +93,16 @@ def _existing(folder: Path, options: ShapesOptions, overwrite: bool) -> dict[str
 def _write_world(folder: Path, options: ShapesOptions, progress: Progress | None) -> dict[str, Any]:
     seen, held_out = split_pairs(options)
     scenes = draw_scenes(options)
-    _write_images(folder, scenes, options, progress)
+    with _images_written(folder / "images", scenes, options, progress):
+        manifest = _write_records_of(folder, scenes, options, seen, held_out)
+    write_json(folder / "manifest.json", manifest)
+    return manifest
+
+
+def _write_records_of(
+    folder: Path, scenes: Sequence[Scene], options: ShapesOptions, seen: Sequence[Pair], held_out: Sequence[Pair]
+) -> dict[str, Any]:
+    """Everything but images; returns the manifest."""
     _write_lines(folder / "scenes.jsonl", (scene_to_json(scene) for scene in scenes))
     counts: dict[str, int] = {"images": len(scenes)}
     levels: dict[str, Any] = {}
@@ -104,9 +120,7 @@ def _write_world(folder: Path, options: ShapesOptions, progress: Progress | None
             prior = read_captions(folder / "captioning_train.jsonl")
             levels[split] = chance_levels(captions, {scene.image_id: scene for scene in chosen}, prior)
     counts |= _write_loose(folder, scenes, options, seen)
-    manifest = _manifest(folder, options, held_out, counts, levels)
-    write_json(folder / "manifest.json", manifest)
-    return manifest
+    return _manifest(folder, options, held_out, counts, levels)
 
 
 def draw_scenes(options: ShapesOptions) -> list[Scene]:
@@ -125,12 +139,44 @@ def draw_scenes(options: ShapesOptions) -> list[Scene]:
     return scenes
 
 
-def _write_images(folder: Path, scenes: Sequence[Scene], options: ShapesOptions, progress: Progress | None) -> None:
-    (folder / "images").mkdir()
-    for number, scene in enumerate(scenes, start=1):
-        write_image(scene, options.seed, folder / "images" / f"{scene.image_id}.png")
+@contextmanager
+def _images_written(
+    folder: Path, scenes: Sequence[Scene], options: ShapesOptions, progress: Progress | None
+) -> Iterator[None]:
+    """The images are there at the end; many are drawn beside what the body does, where there is another core."""
+    folder.mkdir()
+    parts = [scenes[start : start + IMAGES_AT_ONCE] for start in range(0, len(scenes), IMAGES_AT_ONCE)]
+    done = 0
+
+    def tell(part: Sequence[Scene]) -> None:
+        nonlocal done
+        done += len(part)
         if progress is not None:
-            progress(number, len(scenes))
+            progress(done, len(scenes))
+
+    if len(parts) <= 1 or usable_cores() == 1:
+        for part in parts:
+            _write_images(folder, part, options.seed)
+            tell(part)
+        yield
+        return
+    # started anew and not forked: the caller may have threads
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    try:
+        drawn = [pool.submit(_write_images, folder, part, options.seed) for part in parts]
+        yield
+        for part, future in zip(parts, drawn, strict=True):
+            future.result()
+            tell(part)
+    except BrokenProcessPool as error:
+        raise InputError("the process that draws was killed (memory?)") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _write_images(folder: Path, scenes: Sequence[Scene], seed: int) -> None:
+    for scene in scenes:
+        write_image(scene, seed, folder / f"{scene.image_id}.png")
 
 
 def _write_split(
