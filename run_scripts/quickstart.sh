@@ -69,7 +69,7 @@ else  # a process on each half of the cores waits for nobody, as two that share 
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
     log=$output/captioning_and_statements.log
     set -m  # a process group of its own: it can be ended with all that it started
-    others > "$log" 2>&1 < /dev/null &
+    { trap 'exit 143' TERM; others; } > "$log" 2>&1 < /dev/null &  # ends when its job has saved
     beside=$!
     set +m
     trap 'kill -- "-$beside" 2>/dev/null || true; wait' EXIT

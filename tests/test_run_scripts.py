@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,10 +39,12 @@ else
     for tool in python ruff mypy; do cp {tool} "$folder/bin/$tool"; done
 fi
 """
-# What stands in an environment's bin/: logs its arguments, and fails where FAKE_FAIL is a part of them.
+# What stands in an environment's bin/: logs its arguments, fails where FAKE_FAIL is a part of them, and goes on for as
+# long as nobody ends it where FAKE_SLEEP is one.
 TOOL = """#!/bin/bash
 line="$(basename "$0") $*"
 echo "$line" >> "$FAKE_LOG"
+if [ -n "${FAKE_SLEEP:-}" ] && [[ "$line" == *$FAKE_SLEEP* ]]; then exec sleep 611; fi
 if [ -n "${FAKE_FAIL:-}" ] && [[ "$line" == *$FAKE_FAIL* ]]; then exit "${FAKE_STATUS:-1}"; fi
 """
 
@@ -70,12 +74,11 @@ class Checkout:
             INTERPRETER.format(real=sys.executable, version=version, before=before, tool=tool),
         )
 
+    def environment(self, **variables: str) -> Mapping[str, str]:
+        return {"PATH": f"{self.bin}{os.pathsep}/usr/bin{os.pathsep}/bin", "FAKE_LOG": str(self.log), **variables}
+
     def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment: Mapping[str, str] = {
-            "PATH": f"{self.bin}{os.pathsep}/usr/bin{os.pathsep}/bin",
-            "FAKE_LOG": str(self.log),
-            **variables,
-        }
+        environment = self.environment(**variables)
         command = ["bash", str(self.root / script), *arguments]
         return subprocess.run(
             command, cwd=self.root.parent, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
@@ -415,3 +418,34 @@ def test_quickstart_goes_on_where_it_failed(checkout: Checkout, failing: str) ->
     assert failing in again and "pretraining" not in again
     beside = {"captioning", "statements"}  # perhaps not reached where retrieval failed first
     assert again <= beside | {failing}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_quickstart_that_is_stopped_leaves_nothing_running_beside(checkout: Checkout, number: signal.Signals) -> None:
+    """A terminal sends SIGINT to all of a group; what runs beside is in another one."""
+    checkout.interpreter()
+    environment = checkout.environment(DEVICES="2", FAKE_SLEEP="shapes/captioning.yaml")
+    command = ["bash", str(checkout.root / QUICKSTART)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not sleeping_of(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        (beside,) = sleeping_of(process.pid)
+        assert os.getpgid(beside) != process.pid
+        os.killpg(process.pid, number)
+        assert process.wait(timeout=60) == 128 + number
+    assert sleeping_of(process.pid) == []
+    stages = (checkout.root / "runs/shapes/stages.tsv").read_text()
+    assert "captioning" not in stages and "negatives" in stages
+
+
+def sleeping_of(session: int) -> list[int]:
+    """The processes `sleep 611` of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            is_it = (folder / "cmdline").read_bytes() == b"sleep\x00611\x00" and os.getsid(int(folder.name)) == session
+        except OSError:
+            continue
+        found += [int(folder.name)] * is_it
+    return found

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 from unimo.cli.worlds_shapes import Arguments, run
 from unimo.errors import InputError
 from unimo.worlds.shapes import ShapesOptions, generate, read_captions, read_scenes, validate
+
+GENERATE = sys.modules["unimo.worlds.shapes.generate"]  # its package's name for it is the function
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -115,8 +118,8 @@ def test_same_options_same_bytes(
     cores: int,
     at_once: int,
 ) -> None:
-    monkeypatch.setattr("unimo.worlds.shapes.generate.usable_cores", lambda: cores)
-    monkeypatch.setattr("unimo.worlds.shapes.generate.IMAGES_AT_ONCE", at_once)
+    monkeypatch.setattr(GENERATE, "usable_cores", lambda: cores)
+    monkeypatch.setattr(GENERATE, "IMAGES_AT_ONCE", at_once)
     seen: list[tuple[int, int]] = []
     generate(tmp_path / "again", small_options, progress=lambda done, total: seen.append((done, total)))
     assert fingerprint(tmp_path / "again") == fingerprint(small_world)
@@ -126,9 +129,9 @@ def test_same_options_same_bytes(
 def test_a_drawing_process_that_is_killed_is_told_and_leaves_no_world(
     small_options: ShapesOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unimo.worlds.shapes.generate.usable_cores", lambda: 2)
-    monkeypatch.setattr("unimo.worlds.shapes.generate.IMAGES_AT_ONCE", 40)
-    monkeypatch.setattr("unimo.worlds.shapes.generate._write_images", killed)
+    monkeypatch.setattr(GENERATE, "usable_cores", lambda: 2)
+    monkeypatch.setattr(GENERATE, "IMAGES_AT_ONCE", 40)
+    monkeypatch.setattr(GENERATE, "_write_images", killed)
     with pytest.raises(InputError, match="the process that draws was killed"):
         generate(tmp_path / "world", small_options)
     assert list(tmp_path.iterdir()) == []
