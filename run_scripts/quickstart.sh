@@ -4,8 +4,8 @@
 #   bash run_scripts/quickstart.sh [--output DIR]        # DIR holds report.html and report.json at the end
 #
 # Stages that are done are skipped when it is started again. DEVICES: processes that pre-train together (default: 2, or
-# 1 where there is one core); from 2 on, retrieval is fine-tuned beside the two other tasks, each with half of them. The
-# results do not depend on it beyond rounding.
+# 1 where there is one core); from 2 on, retrieval is fine-tuned beside the two other tasks, with half of them each,
+# rounded down. The results do not depend on it beyond rounding.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 output=runs/shapes
@@ -17,16 +17,16 @@ while [ $# -gt 0 ]; do
 done
 source run_scripts/setup_env.sh
 mkdir -p "$output"
-cores=$(nproc 2>/dev/null || echo 2)
+cores=$(python -c 'from unimo.runtime.settings import usable_cores; print(usable_cores())')
 devices=${DEVICES:-$((cores < 2 ? 1 : 2))}
 world=$output/world
 
 stage() {  # stage NAME COMMAND...: run once, and keep how long it took and when it began
-    local name=$1 began=$EPOCHSECONDS; shift
+    local name=$1 began=$(date +%s); shift
     if grep -qs "^$name	" "$output/stages.tsv"; then echo "== $name: done before"; return; fi
     echo "== $name"
     "$@"
-    printf '%s\t%s\t%s\n' "$name" $((EPOCHSECONDS - began)) "$began" >> "$output/stages.tsv"
+    printf '%s\t%s\t%s\n' "$name" $(($(date +%s) - began)) "$began" >> "$output/stages.tsv"
 }
 
 job() {  # job YAML NAME OVERRIDES...: train in $output/NAME
@@ -61,26 +61,42 @@ others() {
     stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
     stage statements finetune statements statements_train.tsv statements tsv
 }
-if [ "$devices" -lt 2 ]; then
+others_beside() {  # into a log, whose end is shown where it fails
+    trap 'status=$?; if [ $status -ne 0 ] && [ $status -ne 143 ]; then
+        { echo "quickstart: captioning or statements failed; $log ends:"; tail -n 20 "$log"; } >&3; fi' EXIT
+    others
+}
+finetune_side_by_side() {  # jobs of one process wait for nobody; processes of one job do so at every step
+    devices=$((devices / 2)) log=$output/captioning_and_statements.log
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
+    local lanes=()
+    end_lanes() {
+        if [ ${#lanes[@]} -gt 0 ]; then kill -- "${lanes[@]/#/-}" 2> /dev/null || true; fi
+        wait
+    }
+    trap end_lanes EXIT
+    trap 'echo "== stopping, when what runs has saved" >&2; exit 130' INT
+    trap 'echo "== stopping, when what runs has saved" >&2; exit 143' TERM
+    set -m  # each gets a process group: it can be ended with all that it started
+    { trap 'exit 143' TERM; others_beside; } 3>&2 >> "$log" 2>&1 < /dev/null &  # a trap waits until its job has ended
+    lanes+=($!)
+    { trap 'exit 143' TERM; retrieval; } < /dev/null &
+    lanes+=($!)
+    set +m
+    echo "== captioning and statements beside retrieval: $log"
+    local status=0
+    wait -n || status=$?  # the first that fails ends the other; 127: both had ended before
+    if [ $status -ne 0 ] && [ $status -ne 127 ]; then exit $status; fi
+    wait "${lanes[0]}"
+    wait "${lanes[1]}"
+    trap - EXIT INT TERM
+}
+
+if [ "$devices" -ge 2 ]; then
+    finetune_side_by_side
+else
     retrieval
     others
-else  # a process on each half of the cores waits for nobody, as two that share every step do
-    devices=$((devices / 2))
-    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
-    log=$output/captioning_and_statements.log
-    set -m  # a process group of its own: it can be ended with all that it started
-    { trap 'exit 143' TERM; others; } > "$log" 2>&1 < /dev/null &  # ends when its job has saved
-    beside=$!
-    set +m
-    trap 'kill -- "-$beside" 2>/dev/null || true; wait' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
-    echo "== captioning and statements go on beside it: $log"
-    retrieval
-    echo "== waiting for captioning and statements"
-    wait "$beside" || { status=$?; tail -n 20 "$log" >&2; exit "$status"; }
-    trap - EXIT INT TERM
-    tail -n 3 "$log"
 fi
 python -m unimo report --run "$output"
 echo "open $output/report.html"

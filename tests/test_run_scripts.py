@@ -39,10 +39,12 @@ else
     for tool in python ruff mypy; do cp {tool} "$folder/bin/$tool"; done
 fi
 """
-# What stands in an environment's bin/: logs its arguments, fails where FAKE_FAIL is a part of them, and goes on for as
-# long as nobody ends it where FAKE_SLEEP is one.
+# What stands in an environment's bin/: logs its arguments, tells how many cores there are, fails where FAKE_FAIL is a
+# part of them, and goes on for as long as nobody ends it where FAKE_SLEEP is one.
 TOOL = """#!/bin/bash
 line="$(basename "$0") $*"
+if [ "$1" = -c ]; then echo "${FAKE_CORES:-2}"; exit; fi
+if [ -n "${OMP_NUM_THREADS:-}" ]; then line="$line with OMP_NUM_THREADS=$OMP_NUM_THREADS"; fi
 echo "$line" >> "$FAKE_LOG"
 if [ -n "${FAKE_SLEEP:-}" ] && [[ "$line" == *$FAKE_SLEEP* ]]; then exec sleep 611; fi
 if [ -n "${FAKE_FAIL:-}" ] && [[ "$line" == *$FAKE_FAIL* ]]; then exit "${FAKE_STATUS:-1}"; fi
@@ -390,53 +392,82 @@ def jobs(lines: list[str]) -> dict[str, list[str]]:
     return {Path(words[words.index("--output") + 1]).name: words for words in commands}
 
 
-@pytest.mark.parametrize("devices", [1, 2, 4])
-def test_quickstart_runs_every_stage_once(checkout: Checkout, devices: int) -> None:
+@pytest.mark.parametrize(
+    ("cores", "given", "together", "apart", "threads"),
+    [
+        (1, "", 1, 1, ""),
+        (2, "", 2, 1, "1"),
+        (8, "", 2, 1, "4"),
+        (8, "3", 3, 1, "4"),
+        (8, "4", 4, 2, "2"),
+        (8, "1", 1, 1, ""),
+        (2, "8", 8, 4, "1"),
+    ],
+)
+def test_quickstart_runs_every_stage_once(
+    checkout: Checkout, cores: int, given: str, together: int, apart: int, threads: str
+) -> None:
     checkout.interpreter()
-    found = checkout.run(QUICKSTART, "--output", "runs/a", DEVICES=str(devices))
+    found = checkout.run(QUICKSTART, "--output", "runs/a", DEVICES=given, FAKE_CORES=str(cores))
     assert found.returncode == 0, found.stderr
     lines = (checkout.root / "runs/a/stages.tsv").read_text().splitlines()
     assert sorted(line.split("\t")[0] for line in lines) == sorted(STAGES)
     trained = jobs(checkout.logged())
     assert set(trained) == {"pretraining", "captioning", "retrieval", "statements"}
     for name, words in trained.items():
-        share = devices if name == "pretraining" or devices == 1 else devices // 2
-        assert words[words.index("--devices") + 1] == str(share), name
+        assert words[words.index("--devices") + 1] == str(together if name == "pretraining" else apart), name
+        wanted = [] if name == "pretraining" or not threads else [f"OMP_NUM_THREADS={threads}"]
+        assert [word for word in words if word.startswith("OMP_")] == wanted, name
     assert checkout.run(QUICKSTART, "--output", "runs/a").returncode == 0
     (report,) = checkout.logged()
-    assert report.endswith("-m unimo report --run runs/a")
+    assert " -m unimo report --run runs/a" in report
 
 
 @pytest.mark.parametrize("failing", ["captioning", "retrieval"])
-def test_quickstart_goes_on_where_it_failed(checkout: Checkout, failing: str) -> None:
+def test_quickstart_ends_where_one_of_two_fails_and_goes_on_there(checkout: Checkout, failing: str) -> None:
+    """The other one would go on for ever; when it is ended, what failed is told."""
     checkout.interpreter()
-    failed = checkout.run(QUICKSTART, FAKE_FAIL=f"shapes/{failing}.yaml", FAKE_STATUS="7", DEVICES="2")
+    other = "captioning" if failing == "retrieval" else "retrieval"
+    failed = checkout.run(
+        QUICKSTART, FAKE_FAIL=f"shapes/{failing}.yaml", FAKE_STATUS="7", FAKE_SLEEP=f"shapes/{other}.yaml"
+    )
     assert failed.returncode == 7
+    assert ("captioning or statements failed" in failed.stderr) == (failing == "captioning")
     assert not any(" report " in line for line in checkout.logged())
-    assert checkout.run(QUICKSTART, DEVICES="2").returncode == 0
-    again = set(jobs(checkout.logged()))
-    assert failing in again and "pretraining" not in again
-    beside = {"captioning", "statements"}  # perhaps not reached where retrieval failed first
-    assert again <= beside | {failing}
+    assert checkout.run(QUICKSTART).returncode == 0
+    assert set(jobs(checkout.logged())) == {"captioning", "retrieval", "statements"}
 
 
+@pytest.mark.parametrize("group", [True, False], ids=["a terminal's", "kill PID"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_quickstart_that_is_stopped_leaves_nothing_running_beside(checkout: Checkout, number: signal.Signals) -> None:
-    """A terminal sends SIGINT to all of a group; what runs beside is in another one."""
+@pytest.mark.parametrize("sleeping", ["shapes/captioning.yaml", "shapes/retrieval.yaml", "finetune/shapes"])
+def test_quickstart_that_is_stopped_leaves_nothing_running(
+    checkout: Checkout, sleeping: str, number: signal.Signals, group: bool
+) -> None:
     checkout.interpreter()
-    environment = checkout.environment(DEVICES="2", FAKE_SLEEP="shapes/captioning.yaml")
-    command = ["bash", str(checkout.root / QUICKSTART)]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+    process = subprocess.Popen(
+        ["bash", str(checkout.root / QUICKSTART)],
+        env=checkout.environment(FAKE_SLEEP=sleeping),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,  # perhaps ignored here
+    )
+    try:
+        wanted = 2 if sleeping == "finetune/shapes" else 1
         deadline = time.monotonic() + 60
-        while not sleeping_of(process.pid) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        (beside,) = sleeping_of(process.pid)
-        assert os.getpgid(beside) != process.pid
-        os.killpg(process.pid, number)
+        while len(sleeping_of(process.pid)) < wanted and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(sleeping_of(process.pid)) == wanted
+        time.sleep(0.3)  # the other job has ended, or not begun: both are to be met
+        (os.killpg if group else os.kill)(process.pid, number)
         assert process.wait(timeout=60) == 128 + number
-    assert sleeping_of(process.pid) == []
+        assert sleeping_of(process.pid) == []
+    finally:
+        process.kill()
+        for pid in sleeping_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
     stages = (checkout.root / "runs/shapes/stages.tsv").read_text()
-    assert "captioning" not in stages and "negatives" in stages
+    assert Path(sleeping).stem not in stages and "negatives" in stages
 
 
 def sleeping_of(session: int) -> list[int]:

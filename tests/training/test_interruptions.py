@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,7 @@ from unimo.cli.jobs import load_job
 from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.tasks.assembly import assemble
+from unimo.training.health import StopRequest
 from unimo.training.trainer import Trainer
 
 
@@ -216,3 +219,24 @@ def _signalling(losses: Any) -> Any:
         return start(self)
 
     return started
+
+
+def test_a_stop_does_not_interrupt_a_system_call() -> None:
+    """Paddle's store takes EINTR for a broken connection: a run that was told to stop failed in an evaluation."""
+    library, buffer = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(1)
+    reads, writes = os.pipe()
+
+    def interrupt() -> None:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(0.2)
+        os.write(writes, b"x")
+
+    stop, other = StopRequest(), threading.Thread(target=interrupt)
+    with stop.listening():
+        other.start()
+        assert library.read(reads, buffer, 1) == 1, os.strerror(ctypes.get_errno())  # Python's own would try again
+        other.join()
+    assert stop.received
+    os.close(reads)
+    os.close(writes)

@@ -109,19 +109,18 @@ def test_validate_finds_a_mistake(small_world: Path, tmp_path: Path, name: str) 
         validate(world)
 
 
-@pytest.mark.parametrize(("cores", "at_once"), [(1, 40), (2, 40), (2, 400)], ids=["in turn", "beside", "few"])
+@pytest.mark.parametrize(("num_workers", "at_once"), [(1, 40), (2, 40), (2, 400)], ids=["in turn", "beside", "few"])
 def test_same_options_same_bytes(
     small_world: Path,
     small_options: ShapesOptions,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    cores: int,
+    num_workers: int,
     at_once: int,
 ) -> None:
-    monkeypatch.setattr(GENERATE, "usable_cores", lambda: cores)
     monkeypatch.setattr(GENERATE, "IMAGES_AT_ONCE", at_once)
     seen: list[tuple[int, int]] = []
-    generate(tmp_path / "again", small_options, progress=lambda done, total: seen.append((done, total)))
+    generate(tmp_path / "again", small_options, lambda done, total: seen.append((done, total)), num_workers=num_workers)
     assert fingerprint(tmp_path / "again") == fingerprint(small_world)
     assert seen == ([(40, 106), (80, 106), (106, 106)] if at_once == 40 else [(106, 106)])
 
@@ -129,11 +128,10 @@ def test_same_options_same_bytes(
 def test_a_drawing_process_that_is_killed_is_told_and_leaves_no_world(
     small_options: ShapesOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GENERATE, "usable_cores", lambda: 2)
     monkeypatch.setattr(GENERATE, "IMAGES_AT_ONCE", 40)
     monkeypatch.setattr(GENERATE, "_write_images", killed)
-    with pytest.raises(InputError, match="the process that draws was killed"):
-        generate(tmp_path / "world", small_options)
+    with pytest.raises(InputError, match="a worker process ended before its work was done"):
+        generate(tmp_path / "world", small_options, num_workers=2)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from typing import Any
 
 from unimo.errors import InputError
+from unimo.runtime.workers import worker_processes
 
 ShardFunction = Callable[[str, int], None]
 CONNECT_SECONDS = 10
@@ -40,19 +39,11 @@ def run_shards(
 
 
 def _in_processes(function: ShardFunction, folder: str, shards: Sequence[int], num_workers: int) -> Iterator[int]:
-    # spawned, not forked: the parent has read the corpus, and may hold threads of numpy or of a progress bar
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(num_workers, len(shards)), mp_context=context) as pool:
+    with worker_processes(min(num_workers, len(shards))) as pool:
         futures = {pool.submit(function, folder, shard): shard for shard in shards}
-        try:
-            for future in as_completed(futures):
-                future.result()
-                yield futures[future]
-        except BrokenProcessPool as error:
-            raise InputError("a worker process was killed (memory?); the same command again goes on") from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
 
 
 def _on_cluster(function: ShardFunction, folder: str, shards: Sequence[int], scheduler: str) -> Iterator[int]:

@@ -23,11 +23,12 @@ class Arguments(ShapesOptions):
 
 def run(arguments: Arguments) -> int:
     """Write the world and print what it holds."""
+    from unimo.runtime.settings import usable_cores
     from unimo.worlds.shapes.generate import generate
 
     values = asdict(arguments)
     options = ShapesOptions(**{name: values[name] for name in ShapesOptions.__dataclass_fields__})
-    manifest, written = generate(arguments.output, options, _show_progress, arguments.overwrite)
+    manifest, written = generate(arguments.output, options, _show_progress, arguments.overwrite, usable_cores())
     if not written:
         print(f"{arguments.output}: this world is already there, nothing to do")
         return 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from unimo.regions.proposals.detector import ProposalDetector
 from unimo.regions.proposals.options import ProposalOptions
 from unimo.regions.regions import Regions
 from unimo.regions.store import RegionStore, RegionStoreWriter
+from unimo.runtime.workers import worker_processes
 
 COMMIT_EVERY = 64  # images of one durable transaction
 CODEBOOK_IMAGES = 1500  # pictures the codebook is fitted on, drawn by seed
@@ -89,7 +89,7 @@ def extract(
         InputError: no readable picture.
     """
     files = find_images(images)
-    with _Pool(num_workers) as pool:
+    with _pool(num_workers) as pool:
         codebook = codebook or fit_codebook(files, options, pool)
         detector = ProposalDetector(options, codebook)
         if _is_done(output, detector, files):
@@ -164,28 +164,25 @@ class _Describe:
 
 
 class _Pool:
-    """An ordered map over worker processes, or in this process for one worker."""
+    """An ordered map over worker processes, or in this process where there is none."""
 
-    def __init__(self, num_workers: int) -> None:
-        # an executor, since `multiprocessing.Pool` starts workers that die at once anew for ever
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(num_workers, context, _one_thread) if num_workers > 1 else None
+    def __init__(self, workers: ProcessPoolExecutor | None) -> None:
+        self._workers = workers
 
     def map(self, function: _Describe, items: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, Regions | None]]:
-        if self._pool is None:
+        if self._workers is None:
             yield from map(function, items)
-            return
-        try:
-            yield from self._pool.map(function, items, chunksize=16)
-        except BrokenProcessPool as error:
-            raise InputError("a worker process was killed (memory?); the same command again goes on") from error
+        else:
+            yield from self._workers.map(function, items, chunksize=16)
 
-    def __enter__(self) -> _Pool:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+@contextmanager
+def _pool(num_workers: int) -> Iterator[_Pool]:
+    if num_workers <= 1:
+        yield _Pool(None)
+        return
+    with worker_processes(num_workers, _one_thread) as workers:
+        yield _Pool(workers)
 
 
 def _one_thread() -> None:

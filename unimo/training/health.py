@@ -44,6 +44,8 @@ class StopRequest:
             yield
             return
         before = signal.signal(signal.SIGTERM, self._note)
+        # Paddle's store takes a call that a signal interrupts for a broken connection
+        signal.siginterrupt(signal.SIGTERM, False)
         try:
             yield
         finally:

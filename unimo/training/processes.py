@@ -15,7 +15,7 @@ from unimo.training.health import is_running
 
 ORPHAN_SECONDS = 10.0
 END_POLL_SECONDS = 0.02
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def end_all(launcher: subprocess.Popen[bytes], workers: Iterable[dict[str, Any]]) -> list[int]:
@@ -73,8 +73,3 @@ def send_signal(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
-
-
-def die_with_parent() -> None:
-    """Between fork and exec of the launcher: it gets SIGKILL when this process dies, and its workers then end."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

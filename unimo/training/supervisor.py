@@ -25,12 +25,13 @@ from typing import Any
 from unimo.errors import InputError
 from unimo.files import read_json, told_of_full_disk
 from unimo.runtime.settings import clean_environment
+from unimo.runtime.workers import die_with_parent
 from unimo.training.events import EVENTS_NAME, Events
 from unimo.training.health import EXIT_PREEMPTED, FOLDER_VARIABLE, is_running, process_start
 from unimo.training.launch import Plan, find_meeting
 from unimo.training.outcome import FINAL, NOT_SAVED, UNTOLD, Outcome, Worker, outcome_of
 from unimo.training.presence import Presence
-from unimo.training.processes import adopt_orphans, die_with_parent, end_all, send_signal, wait_until_gone
+from unimo.training.processes import adopt_orphans, end_all, send_signal, wait_until_gone
 from unimo.training.runlock import LOCK_NAME
 from unimo.training.workerlogs import Tail, last_lines, newest_log
 
@@ -129,7 +130,7 @@ class Supervisor:
                 stderr=output,
                 env=environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # its workers then end too
             )
         self._note(
             "started", attempt=attempt, resume=resume, launcher=launcher.pid, checkpoint=self._latest_checkpoint()

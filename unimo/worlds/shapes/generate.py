@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any
 
 from unimo.errors import InputError
 from unimo.files import atomic_folder, atomic_write, read_json, read_lines, write_json
-from unimo.runtime.settings import usable_cores
+from unimo.runtime.workers import worker_processes
 from unimo.worlds.shapes.checking import SceneIndex, chance_levels, parse_caption, true_of
 from unimo.worlds.shapes.language import caption_set, claims_about, mixed_kinds, say
 from unimo.worlds.shapes.options import ShapesOptions
@@ -41,35 +38,42 @@ FORMAT = 1  # of the folder; raised whenever the same options would give other b
 SPLITS = ("train", "dev", "test")
 RETRIEVAL_CANDIDATES = 8
 IMAGES_AT_ONCE = 400
-"""That are drawn in one go; a process of its own draws where there are more."""
+"""Images drawn between two reports of progress; of fewer no second process is made."""
 
 Progress = Callable[[int, int], None]
 Captions = Mapping[str, Sequence[str]]
 
 
 def generate(
-    folder: str | Path, options: ShapesOptions, progress: Progress | None = None, overwrite: bool = False
+    folder: str | Path,
+    options: ShapesOptions,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    num_workers: int = 1,
 ) -> tuple[dict[str, Any], bool]:
     """Write a world, or leave it alone where the same one is already there.
 
     Args:
         folder: where; it appears complete or not at all.
         options: sizes and seed.
-        progress: called with (images written, images in all) from time to time.
+        progress: called with (images written, images in all) every few hundred images; where a second process
+            draws, when all else is written.
         overwrite: replace a folder that holds something else.
+        num_workers: processes; from 2 on, one draws while this one writes all else. The bytes are the same.
 
     Returns:
         (the manifest, whether anything was written).
 
     Raises:
-        InputError: `folder` exists, is not the world of these options, and `overwrite` is not set.
+        InputError: `folder` exists, is not the world of these options, and `overwrite` is not set; or the process
+            that draws was killed.
     """
     folder = Path(folder)
     manifest = _existing(folder, options, overwrite)
     if manifest is not None:
         return manifest, False
     with atomic_folder(folder) as temporary:
-        manifest = _write_world(temporary, options, progress)
+        manifest = _write_world(temporary, options, progress, num_workers)
     return manifest, True
 
 
@@ -90,10 +94,10 @@ def _existing(folder: Path, options: ShapesOptions, overwrite: bool) -> dict[str
     return None
 
 
-def _write_world(folder: Path, options: ShapesOptions, progress: Progress | None) -> dict[str, Any]:
+def _write_world(folder: Path, options: ShapesOptions, progress: Progress | None, num_workers: int) -> dict[str, Any]:
     seen, held_out = split_pairs(options)
     scenes = draw_scenes(options)
-    with _images_written(folder / "images", scenes, options, progress):
+    with _images_written(folder / "images", scenes, options, progress, num_workers):
         manifest = _write_records_of(folder, scenes, options, seen, held_out)
     write_json(folder / "manifest.json", manifest)
     return manifest
@@ -141,9 +145,9 @@ def draw_scenes(options: ShapesOptions) -> list[Scene]:
 
 @contextmanager
 def _images_written(
-    folder: Path, scenes: Sequence[Scene], options: ShapesOptions, progress: Progress | None
+    folder: Path, scenes: Sequence[Scene], options: ShapesOptions, progress: Progress | None, num_workers: int
 ) -> Iterator[None]:
-    """The images are there at the end; many are drawn beside what the body does, where there is another core."""
+    """The images are there at the end; with several workers they are drawn beside what the body does."""
     folder.mkdir()
     parts = [scenes[start : start + IMAGES_AT_ONCE] for start in range(0, len(scenes), IMAGES_AT_ONCE)]
     done = 0
@@ -154,24 +158,18 @@ def _images_written(
         if progress is not None:
             progress(done, len(scenes))
 
-    if len(parts) <= 1 or usable_cores() == 1:
+    if len(parts) <= 1 or num_workers <= 1:
         for part in parts:
             _write_images(folder, part, options.seed)
             tell(part)
         yield
         return
-    # started anew and not forked: the caller may have threads
-    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    try:
-        drawn = [pool.submit(_write_images, folder, part, options.seed) for part in parts]
+    with worker_processes(1) as worker:
+        drawn = [worker.submit(_write_images, folder, part, options.seed) for part in parts]
         yield
         for part, future in zip(parts, drawn, strict=True):
             future.result()
             tell(part)
-    except BrokenProcessPool as error:
-        raise InputError("the process that draws was killed (memory?)") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _write_images(folder: Path, scenes: Sequence[Scene], seed: int) -> None:
