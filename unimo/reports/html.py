@@ -119,14 +119,16 @@ def _percent(value: float) -> str:
 def _timings(timings: Sequence[Timing], total: float | None) -> str:
     if not timings:
         return ""
-    total = sum(each.seconds for each in timings) if total is None else total
+    one_after_another = sum(each.seconds for each in timings)
+    total = one_after_another if total is None else total
+    together = "together" if total > 0.99 * one_after_another else "together (what ran side by side counts once)"
     rows = "\n".join(
         f'<tr><td>{escape(each.stage)}</td><td class="num">{duration(each.seconds)}</td>'
         f'<td class="bars"><span class="bar plain"><i style="width:{_percent(each.seconds / total if total else 0)}%">'
         "</i></span></td></tr>"
         for each in timings
     )
-    foot = f'<tr><td>together</td><td class="num">{duration(total)}</td><td></td></tr>'
+    foot = f'<tr><td>{together}</td><td class="num">{duration(total)}</td><td></td></tr>'
     head = '<th>Stage</th><th class="num">Time</th><th class="bars"></th>'
     return (
         f'<div class="scroll"><table class="timings"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody>'

@@ -17,8 +17,8 @@ def build_shapes_report(folder: Path, images: Path | None = None) -> None:
 
     Args:
         folder: holds world/, the run folders pretraining/, captioning/, retrieval/ and statements/, the
-            corpus augmented/, negatives.json and negatives.jsonl of `evaluate-negatives`, and stages.tsv (a stage,
-            its seconds and when it began, as seconds of the clock, between tabs).
+            corpus augmented/, negatives.json and negatives.jsonl of `evaluate-negatives`, and stages.tsv (a
+            stage, its seconds, and when it began in seconds since 1970, between tabs; older ones lack the last).
         images: folder of pictures named by image id; by default world/images.
 
     Raises:

@@ -152,7 +152,7 @@ class Quickstart:
 
     @cached_property
     def seconds(self) -> dict[str, float]:
-        """Stage -> seconds; what a stage took in several goes (after an interruption) is added up."""
+        """Stage -> seconds; a stage that is there more than once is added up."""
         seconds = dict[str, float]()
         for stage, value, _ in self._goes:
             seconds[stage] = seconds.get(stage, 0.0) + value
@@ -160,7 +160,10 @@ class Quickstart:
 
     @cached_property
     def total_seconds(self) -> float:
-        """How long it took in all: what ran side by side counts once, what lay between two goes not at all."""
+        """How long it took in all: what ran side by side counts once, what lay between stages not at all.
+
+        An attempt that was interrupted left no line: its time is not in it.
+        """
         total, ended = 0.0, -math.inf
         for _, value, began in sorted(self._goes, key=lambda go: -math.inf if go[2] is None else go[2]):
             if began is None:

@@ -34,7 +34,7 @@ _RATES = (
 
 
 def shapes_report(quickstart: Quickstart) -> dict[str, Any]:
-    """The report of a quickstart: `chance`, `zero_shot`, `finetuned` and `seconds`.
+    """The report of a quickstart: `chance`, `zero_shot`, `finetuned`, `seconds` by stage and `total_seconds`.
 
     Whatever stands under `zero_shot` and `finetuned` has its chance level under the same name in `chance`. Recall and
     accuracy are shares of 1; null is written where a value is undefined (no test image with a held-out pair, say).
@@ -58,6 +58,7 @@ def shapes_report(quickstart: Quickstart) -> dict[str, Any]:
             "text": {"accuracy": text_accuracy(quickstart)},
         },
         "seconds": quickstart.seconds,
+        "total_seconds": quickstart.total_seconds,
     }
 
 
