@@ -21,9 +21,11 @@ cores=$(python -c 'from unimo.runtime.settings import usable_cores; print(usable
 devices=${DEVICES:-$((cores < 2 ? 1 : 2))}
 world=$output/world
 
+done_before() { local name; for name; do grep -qs "^$name	" "$output/stages.tsv" || return 1; done; }
+
 stage() {  # stage NAME COMMAND...: run once, and keep how long it took and when it began
     local name=$1 began=$(date +%s); shift
-    if grep -qs "^$name	" "$output/stages.tsv"; then echo "== $name: done before"; return; fi
+    if done_before "$name"; then echo "== $name: done before"; return; fi
     echo "== $name"
     "$@"
     printf '%s\t%s\t%s\n' "$name" $(($(date +%s) - began)) "$began" >> "$output/stages.tsv"
@@ -41,62 +43,70 @@ finetune() {  # finetune NAME TRAIN PREFIX SUFFIX: the last weights are scored o
         --data.evaluate "{test: $world/${prefix}_test.$suffix}" --training.best_metric "" "$@"
 }
 
-stage world python -m unimo worlds shapes --output "$world" --num_train 5000
-stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0
-stage tokenizer python -m unimo train-tokenizer --output "$output/tokenizer" --vocab_size 1000 \
-    --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"
-stage augment python -m unimo augment --config model_configs/augment/shapes.yaml --output "$output/augmented" \
-    --pairs.files "[$world/captions_train.jsonl]" --texts "[$world/texts_train.jsonl]" \
-    --images "$world/images_train.jsonl" --regions "$output/regions"
-stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokenizer" --data.regions "$output/regions" \
-    --options.pairs "$world/captions_train.jsonl" --options.texts "$world/texts_train.jsonl" \
-    --options.images "$world/images_train.jsonl" --options.contrastive.augmented "$output/augmented" \
-    --data.evaluate "{test: $world/retrieval_test.jsonl}"
-stage negatives python -m unimo evaluate-negatives --checkpoint "$output/pretraining/checkpoints/best" \
-    --world "$world" --regions "$output/regions" --captions_per_image 1 \
-    --json "$output/negatives.json" --predictions "$output/negatives.jsonl"
-
+prepare() {
+    stage world python -m unimo worlds shapes --output "$world" --num_train 5000
+    stage regions python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0
+    stage tokenizer python -m unimo train-tokenizer --output "$output/tokenizer" --vocab_size 1000 \
+        --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"
+    stage augment python -m unimo augment --config model_configs/augment/shapes.yaml --output "$output/augmented" \
+        --pairs.files "[$world/captions_train.jsonl]" --texts "[$world/texts_train.jsonl]" \
+        --images "$world/images_train.jsonl" --regions "$output/regions"
+    stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokenizer" --data.regions "$output/regions" \
+        --options.pairs "$world/captions_train.jsonl" --options.texts "$world/texts_train.jsonl" \
+        --options.images "$world/images_train.jsonl" --options.contrastive.augmented "$output/augmented" \
+        --data.evaluate "{test: $world/retrieval_test.jsonl}"
+    stage negatives python -m unimo evaluate-negatives --checkpoint "$output/pretraining/checkpoints/best" \
+        --world "$world" --regions "$output/regions" --captions_per_image 1 \
+        --json "$output/negatives.json" --predictions "$output/negatives.jsonl"
+}
 retrieval() { stage retrieval finetune retrieval captions_train.jsonl retrieval jsonl --data.regions "$output/regions"; }
 others() {
     stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
     stage statements finetune statements statements_train.tsv statements tsv
 }
-others_beside() {  # into a log, whose end is shown where it fails
+others_into_log() {  # whose end is shown where they fail
     trap 'status=$?; if [ $status -ne 0 ] && [ $status -ne 143 ]; then
         { echo "quickstart: captioning or statements failed; $log ends:"; tail -n 20 "$log"; } >&3; fi' EXIT
     others
 }
-finetune_side_by_side() {  # jobs of one process wait for nobody; processes of one job do so at every step
-    devices=$((devices / 2)) log=$output/captioning_and_statements.log
-    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
-    local lanes=()
-    end_lanes() {
-        if [ ${#lanes[@]} -gt 0 ]; then kill -- "${lanes[@]/#/-}" 2> /dev/null || true; fi
-        wait
-    }
-    trap end_lanes EXIT
-    trap 'echo "== stopping, when what runs has saved" >&2; exit 130' INT
-    trap 'echo "== stopping, when what runs has saved" >&2; exit 143' TERM
-    set -m  # each gets a process group: it can be ended with all that it started
-    { trap 'exit 143' TERM; others_beside; } 3>&2 >> "$log" 2>&1 < /dev/null &  # a trap waits until its job has ended
-    lanes+=($!)
-    { trap 'exit 143' TERM; retrieval; } < /dev/null &
-    lanes+=($!)
+
+log=$output/captioning_and_statements.log
+running=()
+start() {  # start COMMAND...: in a process group, which can be ended with all that it started
+    set -m
+    { trap 'exit 143' TERM; "$@"; } < /dev/null &  # bash runs a trap when the job under way has ended
+    running+=($!)
     set +m
+}
+end_running() {
+    trap '' INT TERM
+    if [ ${#running[@]} -gt 0 ]; then kill -- "${running[@]/#/-}" 2> /dev/null || true; fi
+    wait
+}
+trap end_running EXIT
+trap 'echo "== stopping, when what runs has saved" >&2; exit 130' INT
+trap 'echo "== stopping, when what runs has saved" >&2; exit 143' TERM
+
+start prepare
+wait "${running[0]}"
+running=()
+if [ "$devices" -lt 2 ] || done_before captioning statements || done_before retrieval; then
+    start retrieval
+    wait "${running[0]}"
+    running=()
+    start others
+else  # two jobs of one process never wait for each other; two processes of one job do at every step
+    devices=$((devices / 2))
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
     echo "== captioning and statements beside retrieval: $log"
-    local status=0
+    exec 3>&2
+    start others_into_log >> "$log" 2>&1
+    start retrieval
+    status=0
     wait -n || status=$?  # the first that fails ends the other; 127: both had ended before
     if [ $status -ne 0 ] && [ $status -ne 127 ]; then exit $status; fi
-    wait "${lanes[0]}"
-    wait "${lanes[1]}"
-    trap - EXIT INT TERM
-}
-
-if [ "$devices" -ge 2 ]; then
-    finetune_side_by_side
-else
-    retrieval
-    others
+    wait "${running[1]}"
 fi
+wait "${running[0]}"
+running=()
 python -m unimo report --run "$output"
-echo "open $output/report.html"

@@ -40,13 +40,17 @@ else
 fi
 """
 # What stands in an environment's bin/: logs its arguments, tells how many cores there are, fails where FAKE_FAIL is a
-# part of them, and goes on for as long as nobody ends it where FAKE_SLEEP is one.
+# part of them, and where FAKE_SLEEP is one goes
+# on for as long as nobody ends it with SIGTERM, and takes a second to save.
 TOOL = """#!/bin/bash
 line="$(basename "$0") $*"
 if [ "$1" = -c ]; then echo "${FAKE_CORES:-2}"; exit; fi
 if [ -n "${OMP_NUM_THREADS:-}" ]; then line="$line with OMP_NUM_THREADS=$OMP_NUM_THREADS"; fi
 echo "$line" >> "$FAKE_LOG"
-if [ -n "${FAKE_SLEEP:-}" ] && [[ "$line" == *$FAKE_SLEEP* ]]; then exec sleep 611; fi
+if [ -n "${FAKE_SLEEP:-}" ] && [[ "$line" == *$FAKE_SLEEP* ]]; then
+    trap 'sleep 1; echo "$line" >> "$FAKE_LOG.saved"; exit 75' TERM
+    sleep 611 & wait
+fi
 if [ -n "${FAKE_FAIL:-}" ] && [[ "$line" == *$FAKE_FAIL* ]]; then exit "${FAKE_STATUS:-1}"; fi
 """
 
@@ -440,34 +444,46 @@ def test_quickstart_ends_where_one_of_two_fails_and_goes_on_there(checkout: Chec
 
 @pytest.mark.parametrize("group", [True, False], ids=["a terminal's", "kill PID"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("sleeping", ["shapes/captioning.yaml", "shapes/retrieval.yaml", "finetune/shapes"])
-def test_quickstart_that_is_stopped_leaves_nothing_running(
-    checkout: Checkout, sleeping: str, number: signal.Signals, group: bool
+@pytest.mark.parametrize(
+    ("devices", "sleeping", "jobs_asleep"),
+    [
+        (2, "pretrain/tiny.yaml", {"pretraining"}),
+        (2, "shapes/captioning.yaml", {"captioning"}),
+        (2, "shapes/retrieval.yaml", {"retrieval"}),
+        (2, "finetune/shapes", {"captioning", "retrieval"}),
+        (1, "shapes/retrieval.yaml", {"retrieval"}),
+    ],
+)
+def test_quickstart_that_is_stopped_waits_until_all_has_saved(
+    checkout: Checkout, devices: int, sleeping: str, jobs_asleep: set[str], number: signal.Signals, group: bool
 ) -> None:
+    """The signal is given twice: an impatient user ends it no sooner, and leaves nothing running."""
     checkout.interpreter()
     process = subprocess.Popen(
         ["bash", str(checkout.root / QUICKSTART)],
-        env=checkout.environment(FAKE_SLEEP=sleeping),
+        env=checkout.environment(DEVICES=str(devices), FAKE_SLEEP=sleeping),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,  # perhaps ignored here
     )
     try:
-        wanted = 2 if sleeping == "finetune/shapes" else 1
         deadline = time.monotonic() + 60
-        while len(sleeping_of(process.pid)) < wanted and time.monotonic() < deadline:
+        while len(sleeping_of(process.pid)) < len(jobs_asleep) and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert len(sleeping_of(process.pid)) == wanted
-        time.sleep(0.3)  # the other job has ended, or not begun: both are to be met
-        (os.killpg if group else os.kill)(process.pid, number)
+        assert len(sleeping_of(process.pid)) == len(jobs_asleep)
+        for _ in range(2):
+            time.sleep(0.3)  # the other job has ended, or not begun: both are to be met
+            (os.killpg if group else os.kill)(process.pid, number)
         assert process.wait(timeout=60) == 128 + number
+        saved = Path(f"{checkout.log}.saved").read_text().splitlines()
+        assert set(jobs(saved)) == jobs_asleep and len(saved) == len(jobs_asleep)
         assert sleeping_of(process.pid) == []
     finally:
         process.kill()
         for pid in sleeping_of(process.pid):
             os.kill(pid, signal.SIGKILL)
-    stages = (checkout.root / "runs/shapes/stages.tsv").read_text()
-    assert Path(sleeping).stem not in stages and "negatives" in stages
+    stages = (checkout.root / "runs/shapes/stages.tsv").read_text().splitlines()
+    assert jobs_asleep.isdisjoint(line.split("\t")[0] for line in stages) and len(stages) >= 4
 
 
 def sleeping_of(session: int) -> list[int]:

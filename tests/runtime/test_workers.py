@@ -70,6 +70,16 @@ def test_a_killed_worker_is_an_input_error() -> None:
         workers.submit(kill_oneself).result()
 
 
+def test_an_error_does_not_wait_for_what_others_are_at() -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="invalid literal"), worker_processes(2) as workers:
+        sleeping = workers.submit(time.sleep, 611)
+        while not sleeping.running():
+            time.sleep(0.02)
+        workers.submit(int, "x").result()
+    assert time.monotonic() - began < 120
+
+
 def test_a_script_that_does_not_ask_for_main_is_told(tmp_path: Path) -> None:
     printed, _ = start(tmp_path, UNASKED).communicate(timeout=60)
     assert "__name__ == '__main__'" in printed

@@ -248,4 +248,6 @@ def _finish(folder: Path, config: AugmentConfig, identity: dict[str, Any], num_s
     index = {**about, "seed": config.seed, "counts": totals, "shards": shards, "statistics": counted}
     write_json(folder / "index.json", index)
     shutil.rmtree(folder / "work")
+    for left in folder.glob(".*.tmp"):  # by workers that were killed
+        left.unlink()
     return counted

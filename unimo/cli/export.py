@@ -61,4 +61,5 @@ def run(arguments: Arguments) -> int:
         print(f"{name}: largest difference from the network {difference:.1e}{onnx}")
     for note in report.notes:
         print(note)
+    print(f"{output}: {', '.join(report.differences)}")
     return 0

@@ -97,7 +97,10 @@ class ExportedModel:
         """
         known = self.manifest["programs"]
         if name not in known:
-            raise InputError.at(self.folder, f"has no program {name!r}; there are {', '.join(known)}")
+            raise InputError.at(
+                self.folder,
+                f"has no program {name!r} (a head that the checkpoint lacks?); there are {', '.join(known)}",
+            )
         if name not in self._programs:
             # Paddle reads on in a damaged program, and may take the interpreter with it
             check_files(self.folder, [f"{name}{suffix}" for suffix in PROGRAM_SUFFIXES])

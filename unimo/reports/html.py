@@ -101,7 +101,9 @@ def _metric_cells(row: MetricRow) -> str:
 def _quantity(value: float | None, unit: str) -> str:
     if value is None:
         return "&ndash;"
-    return f"{100 * value:.1f}&nbsp;%" if unit == "share" else f"{value:.3f}"
+    if unit != "share":
+        return f"{value:.3f}"
+    return f"{100 * value:.{2 if 0 < value < 0.0005 else 1}f}&nbsp;%"  # not 0.0 where there is something
 
 
 def _bar(row: MetricRow) -> str:

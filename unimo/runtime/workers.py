@@ -15,8 +15,8 @@ from unimo.errors import InputError
 
 PR_SET_PDEATHSIG = 1
 ENDED = (
-    "a worker process ended before its work was done: killed (memory?), or started by a script that does not ask"
-    " `if __name__ == '__main__'`; the same command again goes on"
+    "a worker process ended before its work was done: killed (memory?), or started by a script without"
+    " `if __name__ == '__main__':`; give the same command again"
 )
 
 
@@ -34,12 +34,16 @@ def worker_processes(count: int, prepare: Callable[[], None] | None = None) -> I
     Raises:
         InputError: a worker was killed, or could not start.
     """
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, context, _begin, (os.getpid(), prepare))
     try:
         yield pool
     except BrokenProcessPool as error:
         raise InputError(ENDED) from error
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()  # what they are at is wanted no more
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

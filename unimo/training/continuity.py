@@ -87,7 +87,10 @@ def _may_differ(key: str) -> bool:
 
 
 def _refusal(path: Path, key: str, before: Any, now: Any) -> InputError:
-    told = f"{key}: {_short(now)}, but the run to resume has {_short(before)}; name another --output to train anew"
+    told = (
+        f"{key}: {_short(now)}, but the run to resume has {_short(before)}; give it that value to go on, or"
+        " name another --output to train anew"
+    )
     return InputError.at(path, told)
 
 

@@ -65,9 +65,9 @@ def report_lines(job: JobConfig, model: UnimoModel, costs: Sequence[StreamCost])
             f"{cost.memory / 2**30:.2f} GiB by formula, {accumulation * cost.seconds:.3f} s here"
         )
     expected = accumulation * sum(cost.share * cost.seconds for cost in costs)
-    yield f"1,000 steps on this machine: {duration(1000 * expected)}"
     if job.training.num_steps:
-        yield f"all {job.training.num_steps:,} steps: {duration(job.training.num_steps * expected)}"
+        yield f"all {job.training.num_steps:,} steps on this machine: {duration(job.training.num_steps * expected)}"
+    yield f"1,000 steps on this machine: {duration(1000 * expected)}"
 
 
 def duration(seconds: float) -> str:

@@ -36,7 +36,10 @@ class Codebook:
         import cv2
 
         if len(features) < num_classes:
-            raise InputError(f"num_classes: {num_classes} classes cannot be found among {len(features)} regions")
+            raise InputError(
+                f"num_classes: {num_classes} classes cannot be found among {len(features)} regions; give more pictures,"
+                " fewer --num_classes, or with --codebook the store of a model that is there"
+            )
         sample = np.random.default_rng(seed).permutation(len(features))[:MAX_SAMPLES]
         cv2.setRNGSeed(seed)
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 1e-3)

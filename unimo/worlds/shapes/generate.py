@@ -38,7 +38,7 @@ FORMAT = 1  # of the folder; raised whenever the same options would give other b
 SPLITS = ("train", "dev", "test")
 RETRIEVAL_CANDIDATES = 8
 IMAGES_AT_ONCE = 400
-"""Images drawn between two reports of progress; of fewer no second process is made."""
+"""Images drawn between two reports of progress; for fewer no second process is started."""
 
 Progress = Callable[[int, int], None]
 Captions = Mapping[str, Sequence[str]]
