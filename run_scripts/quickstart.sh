@@ -83,17 +83,28 @@ end_running() {
     if [ ${#running[@]} -gt 0 ]; then kill -- "${running[@]/#/-}" 2> /dev/null || true; fi
     wait
 }
+wait_for_running() {  # the first failure ends the rest; `wait -n` overlooks what ended before it was asked (bash 5.2)
+    local lane
+    while [ ${#running[@]} -gt 0 ]; do
+        for lane in "${!running[@]}"; do
+            if ! kill -0 "${running[lane]}" 2> /dev/null; then
+                wait "${running[lane]}"
+                unset "running[lane]"
+            fi
+        done
+        sleep 0.5 || true
+    done
+    running=()
+}
 trap end_running EXIT
 trap 'echo "== stopping, when what runs has saved" >&2; exit 130' INT
 trap 'echo "== stopping, when what runs has saved" >&2; exit 143' TERM
 
 start prepare
-wait "${running[0]}"
-running=()
+wait_for_running
 if [ "$devices" -lt 2 ] || done_before captioning statements || done_before retrieval; then
     start retrieval
-    wait "${running[0]}"
-    running=()
+    wait_for_running
     start others
 else  # two jobs of one process never wait for each other; two processes of one job do at every step
     devices=$((devices / 2))
@@ -102,11 +113,6 @@ else  # two jobs of one process never wait for each other; two processes of one 
     exec 3>&2
     start others_into_log >> "$log" 2>&1
     start retrieval
-    status=0
-    wait -n || status=$?  # the first that fails ends the other; 127: both had ended before
-    if [ $status -ne 0 ] && [ $status -ne 127 ]; then exit $status; fi
-    wait "${running[1]}"
 fi
-wait "${running[0]}"
-running=()
+wait_for_running
 python -m unimo report --run "$output"
