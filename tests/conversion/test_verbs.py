@@ -123,7 +123,7 @@ def test_pretraining_starts_from_roberta(
     flags = ["--dictionary", str(small_world.tokenizer), "--images", "--arch", str(arch), "--seed", "4"]
     assert convert("from-roberta", folder, tmp_path / "start", *flags) == 0
     assert "freshly initialised with seed 4: region_embeddings" in capsys.readouterr().out
-    values = job(small_world, "pretraining", tmp_path / "run", init_from=str(tmp_path / "start"))
+    values = job(small_world, "pretraining", tmp_path / "run", init_from=str(tmp_path / "start"), arch=None)
     values["training"] |= {"num_steps": 1, "evaluate_every": 0}
     values["data"] |= {"evaluate": {}, "max_text_length": 38}
     values["tokenizer"] = ""

@@ -170,11 +170,15 @@ DATASETS = {
 """Recipe -> its data."""
 
 
+SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+SHRUNK = [word for name, size in SIZES.items() for word in (f"--arch.{name}", str(size))]
+"""What a recipe's architecture is overridden with, so that it is the one of the checkpoint."""
+
+
 def write_checkpoint(folder: Path, corpus: Path) -> None:
     """A tiny pre-trained model of the released kind: both modalities, bottom-up-attention features, a dictionary."""
     write_lines(corpus, SENTENCES * 20)
     tokenizer = UnimoTokenizer.train([corpus], 320)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = UnimoConfig(
         vocab_size=tokenizer.vocab_size,
         image_embedding_size=SPEC.feature_size,
@@ -182,7 +186,7 @@ def write_checkpoint(folder: Path, corpus: Path) -> None:
         region_feature_name=SPEC.name,
         region_feature_version=SPEC.version,
         tokenizer_fingerprint=tokenizer.fingerprint,
-        **sizes,
+        **SIZES,
     )
     heads = {"text_pooler": 0, "image_pooler": 0, "masked_language": 0, "match": 0}
     UnimoModel(config, heads).save_pretrained(folder)

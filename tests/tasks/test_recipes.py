@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.tasks.recipe_data import DATASETS, write_checkpoint
+from tests.tasks.recipe_data import DATASETS, SHRUNK, write_checkpoint
 from unimo.cli import main
 
 RECIPES = REPOSITORY / "model_configs" / "finetune"
@@ -46,7 +46,7 @@ def test_recipe(
     published.write(tmp_path / "data")
     monkeypatch.chdir(tmp_path / "data")  # as run_scripts/finetune/run.sh does
     run = tmp_path / "run"
-    start = ["--init_from", str(checkpoint), "--tokenizer", str(checkpoint), "--output", str(run)]
+    start = ["--init_from", str(checkpoint), "--tokenizer", str(checkpoint), "--output", str(run), *SHRUNK]
     train = ["train", "--config", str(RECIPES / f"{name}.yaml"), *start, *STEPS]
     assert main(["data", "check", *train[1:]]) == 0
     assert main([*train, "--training.num_steps", "2"]) == 0

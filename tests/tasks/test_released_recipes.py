@@ -19,7 +19,7 @@ from tests.data.formats.released import (
     write,
     write_filelist,
 )
-from tests.tasks.recipe_data import DATASETS, SENTENCES, write_checkpoint
+from tests.tasks.recipe_data import DATASETS, SENTENCES, SHRUNK, write_checkpoint
 from unimo.cli import main
 from unimo.tokenization import UnimoTokenizer
 
@@ -129,7 +129,7 @@ def test_recipe(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     recipe = RECIPES / f"{name}.yaml"
     splits = list(read_yaml([recipe], [])["data"]["evaluate"])
-    start = ["--init_from", str(checkpoint), "--tokenizer", str(checkpoint), "--output", "run"]
+    start = ["--init_from", str(checkpoint), "--tokenizer", str(checkpoint), "--output", "run", *SHRUNK]
     train = ["train", "--config", str(recipe), *start, *overrides_of(name, checkpoint, splits), *STEPS]
     assert main([*train, "--training.num_steps", "2"]) == 0
     assert main([*train, "--training.num_steps", "4", "--resume"]) == 0

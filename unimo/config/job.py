@@ -255,8 +255,9 @@ class JobConfig:
     init_from: str = ""
     """Checkpoint folder to start from; empty starts from random weights."""
 
-    arch: UnimoConfig = field(default_factory=UnimoConfig)
-    """Sizes of the network; with init_from, the checkpoint's own sizes are used."""
+    arch: UnimoConfig | None = None
+    """Sizes of the network; null is the checkpoint's with init_from, and the released base model's without. What is given
+    beside init_from has to agree with the checkpoint, but for dropout."""
 
     data: DataConfig = field(default_factory=DataConfig)
     """Records and batches."""

@@ -12,6 +12,7 @@ import paddle
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig, JobConfig
 from unimo.data.examples import RegionInput
+from unimo.data.generation_examples import FIRST_POSITION
 from unimo.data.images import ImageSource, open_images, region_input
 from unimo.errors import InputError
 from unimo.manifest import check_listed
@@ -28,6 +29,16 @@ from unimo.training.distributed import ProcessGroup
 from unimo.training.task import Task, TaskContext
 
 TOKENIZER_NAME = "tokenizer.json"
+
+SHAPE = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "feed_forward_size",
+    "region_norm",
+    "location_frequencies",
+)
+"""What an architecture that is given beside a checkpoint must share with it."""
 
 NEW_EMBEDDINGS = {"num_roles": "text_embeddings.roles.", "num_turns": "text_embeddings.turns."}
 """Size that a task may add -> the parameters that begin fresh where a checkpoint has none."""
@@ -85,14 +96,49 @@ def build_model(job: JobConfig, task: Task) -> UnimoModel:
     """A fresh model, or the one of ``init_from`` with the task's heads."""
     paddle.seed(job.training.seed)
     if not job.init_from:
-        return UnimoModel(fit_config(job.arch, task.context, task.config_changes()), task.heads())
+        config = fit_config(job.arch or UnimoConfig(), task.context, task.config_changes())
+        check_positions(config, task)
+        return UnimoModel(config, task.heads())
     saved, saved_heads = read_config(job.init_from)
     check_fits(saved, task.context, job.init_from)
+    if job.arch is not None:
+        saved = with_dropout_of(job.arch, saved, job.init_from)
     added = task.config_changes()
-    model = UnimoModel(fit_config(saved, task.context, added), task.heads())
+    config = fit_config(saved, task.context, added)
+    check_positions(config, task)
+    model = UnimoModel(config, task.heads())
     fresh = [NEW_EMBEDDINGS[name] for name in added if not getattr(saved, name)]
     load_arrays(model, read_arrays(job.init_from), Path(job.init_from) / WEIGHTS_NAME, saved_heads, fresh)
     return model
+
+
+def with_dropout_of(given: UnimoConfig, saved: UnimoConfig, source: str | Path) -> UnimoConfig:
+    """A checkpoint's config with the dropout that the job asks for.
+
+    Raises:
+        InputError: the job's architecture is another one, naming the key; a base model would be trained as a large one.
+    """
+    for name in SHAPE:
+        wanted, found = getattr(given, name), getattr(saved, name)
+        if wanted != found:
+            raise InputError(
+                f"arch.{name}: {wanted}, but {source} has {found}; start from a checkpoint of this size, or leave arch "
+                "out (--arch null) to take the checkpoint's"
+            )
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    return replace(saved, **{name: getattr(given, name) for name in names})
+
+
+def check_positions(config: UnimoConfig, task: Task) -> None:
+    """Refuse texts that may be longer than the position table.
+
+    Raises:
+        InputError: naming the key of the limit.
+    """
+    room = config.max_position_embeddings - FIRST_POSITION
+    for key, length in task.longest_texts().items():
+        if length > room:
+            raise InputError(f"{key}: {length}, but the network has positions for {room} tokens")
 
 
 def fit_config(config: UnimoConfig, context: TaskContext, added: Mapping[str, int] | None = None) -> UnimoConfig:

@@ -90,6 +90,12 @@ class Captioning(GeneratingTask):
         """Images with captions, or images to caption."""
         return captions_of(path, self.context.tokenizer, required=False)
 
+    def longest_texts(self) -> dict[str, int]:
+        """Captions, tags and what is written."""
+        options = self.options
+        tags, written = options.max_tag_tokens, options.decoding.max_length
+        return super().longest_texts() | {"options.max_tag_tokens": tags, "options.decoding.max_length": written}
+
     def streams(self) -> list[TrainingStream]:
         """One record a caption."""
         if self.context.data.compat:

@@ -91,6 +91,7 @@ class TextGeneration(GeneratingTask):
     name = "text_generation"
     options_class = TextGenerationOptions
     loss_name = "generation"
+    reads_images = False
     best_metric = "perplexity"
     in_release = True
     options: TextGenerationOptions
@@ -109,6 +110,18 @@ class TextGeneration(GeneratingTask):
     def text_limits(self) -> dict[str, int]:
         """Sources and targets have limits of their own."""
         return {"source": self.options.max_source_length, "target": self.options.max_target_length}
+
+    def longest_texts(self) -> dict[str, int]:
+        """Source, target and what is written; one after another where positions are counted through."""
+        options = self.options
+        lengths = {
+            "options.max_target_length": options.max_target_length,
+            "options.decoding.max_length": options.decoding.max_length,
+        }
+        if options.continuous_positions:
+            source = options.max_source_length
+            return {f"options.max_source_length + {key}": source + length for key, length in lengths.items()}
+        return {"options.max_source_length": options.max_source_length, **lengths}
 
     def outline(self, record: Record) -> Outline:
         """Of a conversation the last turns."""

@@ -184,6 +184,10 @@ class Task(ABC):
         """Longest sequences in tokens, by the name they have in an outline; others have ``data.max_text_length``."""
         return {}
 
+    def longest_texts(self) -> dict[str, int]:
+        """Key -> most tokens that positions are counted through, which the network's position table must hold."""
+        return {"data.max_text_length": self.context.data.max_text_length}
+
     def label_value(self, label: str) -> Any:
         """What a label becomes.
 

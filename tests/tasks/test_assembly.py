@@ -1,0 +1,100 @@
+"""What a job asks of the network and what its checkpoint has, compared before training begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SmallWorld
+from tests.tasks.jobs import ARCH, job, write_job
+from unimo.cli import main
+from unimo.config.architecture import UnimoConfig
+from unimo.errors import InputError
+from unimo.modeling.pretrained import read_config
+from unimo.tasks.assembly import with_dropout_of
+
+SAVED = UnimoConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, region_norm="separate")
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"hidden_size": 64}, "arch.hidden_size: 64, but start has 32"),
+        ({"num_hidden_layers": 3}, "arch.num_hidden_layers: 3, but start has 2"),
+        ({"intermediate_size": 64}, "arch.feed_forward_size: 64, but start has 128"),
+        ({"region_norm": "joint"}, "arch.region_norm: joint, but start has separate"),
+    ],
+)
+def test_another_architecture_than_the_checkpoints_is_refused(change: dict[str, Any], key: str) -> None:
+    with pytest.raises(InputError, match=key):
+        with_dropout_of(replace(SAVED, **change), SAVED, "start")
+
+
+def test_the_jobs_dropout_is_taken_and_all_else_is_the_checkpoints() -> None:
+    given = replace(SAVED, intermediate_size=128, hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)
+    saved = replace(SAVED, vocab_size=7, hidden_dropout_prob=0.1)
+    found = with_dropout_of(given, saved, "start")
+    assert found == replace(saved, hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)
+
+
+def test_training_from_a_checkpoint(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without `arch` the checkpoint's own network, with it one of the same size and other dropout, or none at all."""
+    once = {"num_steps": 1, "seed": 1}
+    first = job(small_world, "text_classification", tmp_path / "first", training=once)
+    assert main(["train", "--config", str(write_job(tmp_path / "first.yaml", first))]) == 0
+    start = {"init_from": str(tmp_path / "first" / "checkpoints" / "best"), "training": once}
+    for name, arch in (("own", None), ("dropout", ARCH | {"hidden_dropout_prob": 0.4})):
+        values = job(small_world, "text_classification", tmp_path / name, arch=arch, **start)
+        assert main(["train", "--config", str(write_job(tmp_path / f"{name}.yaml", values))]) == 0
+        config, _ = read_config(tmp_path / name / "checkpoints" / "best")
+        assert (config.hidden_size, config.hidden_dropout_prob) == (32, 0.1 if arch is None else 0.4)
+    capsys.readouterr()
+    large = job(small_world, "text_classification", tmp_path / "large", arch=ARCH | {"hidden_size": 64}, **start)
+    assert main(["train", "--config", str(write_job(tmp_path / "large.yaml", large))]) == 2
+    assert f"arch.hidden_size: 64, but {start['init_from']} has 32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "limits", "key"),
+    [
+        ("text_classification", "", "data.max_text_length: 64, but the network has positions for 46 tokens"),
+        ("captioning", "data.max_text_length=40", "options.max_tag_tokens: 100, but"),
+        (
+            "captioning",
+            "data.max_text_length=40 options.max_tag_tokens=9 options.decoding.max_length=47",
+            "options.decoding.max_length: 47, but",
+        ),
+    ],
+)
+def test_texts_longer_than_the_position_table_are_refused(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str, limits: str, key: str
+) -> None:
+    values = job(small_world, task, tmp_path / "run", arch=ARCH | {"max_position_embeddings": 48})
+    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values)), *limits.split()]) == 2
+    assert key in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limits", "key"),
+    [
+        ("", "options.max_source_length: 512, but the network has positions for 62 tokens"),
+        (
+            "options.max_source_length=32 options.max_target_length=31 options.continuous_positions=true",
+            "options.max_source_length + options.max_target_length: 63, but",
+        ),
+    ],
+)
+def test_sources_and_targets_longer_than_the_position_table_are_refused(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], limits: str, key: str
+) -> None:
+    (tmp_path / "pairs.tsv").write_text("src\ttgt\na red circle\ta circle\n")
+    data = {"train": str(tmp_path / "pairs.tsv"), "evaluate": {}}
+    arch = ARCH | {"max_position_embeddings": 64}
+    values = job(small_world, "text_generation", tmp_path / "run", arch=arch, data=data, options={})
+    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values)), *limits.split()]) == 2
+    assert key in capsys.readouterr().err
