@@ -38,6 +38,25 @@ def test_import(tmp_path: Path) -> None:
         np.testing.assert_array_equal(store["1"].features, np.arange(12).reshape(3, 4))
 
 
+def test_the_store_is_the_same_for_any_number_of_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "features.tsv"
+    lines = [line(str(number), 1 + number % 4, 1 + number % 4) for number in range(70)]  # three chunks
+    path.write_text("".join(lines))
+    stores = []
+    for count in ("1", "2"):
+        arguments = ["--input", str(path), "--output", str(tmp_path / count), "--num_workers", count]
+        assert main(["regions", "import", *arguments]) == 0
+        with RegionStore(tmp_path / count) as store:
+            stores.append({name: store[name].features.tobytes() for name in store.ids()})
+    assert stores[0] == stores[1] and len(stores[0]) == 70
+    path.write_text("".join([*lines[:50], line("x", declared=7), *lines[50:]]))
+    assert (
+        main(["regions", "import", "--input", str(path), "--output", str(tmp_path / "bad"), "--num_workers", "2"]) == 2
+    )
+    assert f"{path}:51: " in capsys.readouterr().err
+    assert not list(tmp_path.glob("bad*"))
+
+
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [

@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
 from unimo.errors import InputError
-from unimo.runtime.workers import worker_processes
+from unimo.runtime.workers import map_in_order, worker_processes
 
 # A script whose worker tells its own number, and then sleeps for longer than any test.
 SLEEPS = """
@@ -63,6 +64,28 @@ def test_results_come_back_and_errors_too() -> None:
         assert list(workers.map(abs, [-1, 2, -3])) == [1, 2, 3]
         with pytest.raises(ValueError, match="invalid literal"):
             workers.submit(int, "x").result()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_ordered_map_takes_no_more_items_than_it_needs(count: int) -> None:
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(-9, 0):
+            taken.append(number)
+            yield number
+
+    found = map_in_order(abs, numbers(), count, 3)
+    assert next(found) == (-9, 9)
+    assert len(taken) <= 3
+    assert list(found) == [(-number, number) for number in range(8, 0, -1)]
+
+
+def test_an_ordered_map_passes_errors_on_and_ends_its_processes() -> None:
+    found = map_in_order(int, ["1", "2", "x", "4"], 2, 2)
+    with pytest.raises(ValueError, match="invalid literal"):
+        list(found)
+    assert list(map_in_order(int, [], 2, 2)) == []
 
 
 def test_a_killed_worker_is_an_input_error() -> None:

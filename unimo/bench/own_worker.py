@@ -31,7 +31,7 @@ def main() -> None:
     from unimo.bench import workloads
 
     def prepare(work: str, options: dict[str, Any]) -> Run:
-        return Clock(options["threads"]).timed(workloads.prepare(work, options))
+        return Clock(options["clock_threads"]).timed(workloads.prepare(work, options))
 
     serve(prepare, {"paddlepaddle": paddle.__version__})
 

@@ -6,10 +6,12 @@ A worker reads one JSON object a line and answers with one: ``{"work": name, "op
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +31,9 @@ class Peer:
     """A worker with one kind of work, prepared."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], work: str, options: Mapping[str, Any]):
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115  (a pipe that nobody reads would fill)
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True, env=environment
         )
         self.versions: dict[str, str] = self._ask({"work": work, "options": dict(options)})["ready"]
 
@@ -52,15 +55,17 @@ class Peer:
         return found
 
     def _last_words(self) -> str:
-        assert self._process.stderr is not None
-        lines = self._process.stderr.read().strip().splitlines()
+        self._process.wait(timeout=60)
+        self._said.seek(0)
+        lines = self._said.read().strip().splitlines()
         return lines[-1] if lines else "it ended without a word"
 
     def close(self) -> None:
         """Let the worker end."""
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout, self._said):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         self._process.wait(timeout=60)
 
     def __enter__(self) -> Peer:
@@ -94,12 +99,15 @@ def pytorch(work: str, threads: int, options: Mapping[str, Any]) -> Peer:
     return Peer([str(python), "-P", str(worker)], environment, work, {"threads": threads, **options})
 
 
-def own(work: str, threads: int, options: Mapping[str, Any], settings: str = "1") -> Peer:
-    """This package in another process: with other runtime settings ("0" is Paddle as installed) or other threads."""
+def own(work: str, threads: int, clock_threads: int, options: Mapping[str, Any], settings: str = "1") -> Peer:
+    """This package in another process: with other runtime settings ("0" is Paddle as installed) or other threads.
+
+    ``clock_threads``: those of the run it takes part in, whose clock it is timed by.
+    """
     environment = clean_environment() | _thread_variables(threads) | {SWITCH: settings}
     environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     command = [sys.executable, "-W", "ignore", "-m", "unimo.bench.own_worker"]
-    return Peer(command, environment, work, {"threads": threads, **options})
+    return Peer(command, environment, work, {"clock_threads": clock_threads, **options})
 
 
 def _thread_variables(threads: int) -> dict[str, str]:

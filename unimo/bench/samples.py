@@ -25,19 +25,24 @@ def captions(count: int, seed: int = 7) -> list[str]:
 
 
 def images(
-    count: int, num_regions: int, feature_size: int, num_classes: int, seed: int = 7
+    count: int, num_regions: int, feature_size: int, num_classes: int, num_attributes: int = 0, seed: int = 7
 ) -> Iterator[tuple[str, Regions]]:
     """Image ids and random regions."""
     rng = np.random.default_rng(seed)
+
+    def numbers(size: int) -> np.ndarray:
+        return rng.random((num_regions, size), np.float32)
+
     for number in range(count):
         corners = np.sort(rng.random((num_regions, 2, 2)), axis=1) * 600
         yield (
             f"image{number}",
             Regions(
-                features=rng.random((num_regions, feature_size), np.float32),
+                features=numbers(feature_size),
                 boxes=np.concatenate([corners[:, 0], corners[:, 1]], axis=1).astype(np.float32),
                 image_width=600,
                 image_height=600,
-                class_probabilities=rng.random((num_regions, num_classes), np.float32),
+                class_probabilities=numbers(num_classes),
+                attribute_probabilities=numbers(num_attributes) if num_attributes else None,
             ),
         )

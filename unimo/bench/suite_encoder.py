@@ -42,11 +42,11 @@ def _peers(bench: Bench, work: str, encoder: Encoder) -> dict[str, Callable[[], 
     own: dict[str, Any] = {"size": bench.size, **vars(shape)}
     found: dict[str, Callable[[], Peer]] = {}
     if bench.threads > 1:
-        found["one thread"] = partial(peers.own, work, 1, own)
+        found["one thread"] = partial(peers.own, work, 1, bench.threads, own)
     if shape.num_regions:
         return found
     sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
     same = {name: getattr(config, name) for name in sizes} | vars(shape) | {"num_masked": encoder.num_masked}
     found["pytorch"] = partial(peers.pytorch, work, bench.threads, same)
-    found["as installed"] = partial(peers.own, work, bench.threads, own, settings="0")
+    found["as installed"] = partial(peers.own, work, bench.threads, bench.threads, own, settings="0")
     return found

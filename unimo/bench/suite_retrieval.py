@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from unimo.bench.figures import Figure
-from unimo.bench.flops import encoder_forward
 from unimo.bench.suites import Bench
-from unimo.bench.workloads import SIZES, build_model
+from unimo.bench.workloads import SIZES, Shape, build_model, shape_flops
 from unimo.data.examples import RegionInput, Vocabulary
 from unimo.tasks.pair_scoring import score_matrix
 
@@ -36,5 +35,5 @@ def measure(bench: Bench) -> list[Figure]:
     def score() -> None:
         score_matrix(model, images, texts, "match", vocabulary, tokens_per_batch=1024)
 
-    operations = encoder_forward(config, pairs, NUM_TOKENS, NUM_REGIONS)
+    operations = shape_flops(config, Shape(pairs, NUM_TOKENS, NUM_REGIONS))
     return [bench.compare("retrieval.pairs", score, "pairs/s", pairs, operations)]

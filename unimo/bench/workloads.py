@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import paddle
 
-from unimo.bench.flops import TRAINING_FACTOR, encoder_forward, language_head
 from unimo.config.job import OptimizerConfig
 from unimo.generation import BeamSettings, beam_search
 from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, gather_rows
+from unimo.modeling.cost import encoder_flops, language_head_flops, training_flops
 from unimo.objectives import language_loss
 from unimo.training.optimizer import AdamW
 
@@ -42,6 +42,11 @@ class Shape:
     batch: int
     num_tokens: int
     num_regions: int = 0
+
+
+def shape_flops(config: UnimoConfig, shape: Shape) -> int:
+    """Floating-point operations of one forward."""
+    return encoder_flops(config, shape.batch, shape.num_tokens + shape.num_regions, shape.num_regions)
 
 
 def random_inputs(config: UnimoConfig, shape: Shape) -> ModelInputs:
@@ -98,12 +103,12 @@ class Encoder:
     @property
     def forward_operations(self) -> int:
         """By formula."""
-        return encoder_forward(self.config, self.shape.batch, self.shape.num_tokens, self.shape.num_regions)
+        return shape_flops(self.config, self.shape)
 
     @property
     def step_operations(self) -> int:
         """By formula, the vocabulary's logits of masked positions included."""
-        return TRAINING_FACTOR * (self.forward_operations + language_head(self.config, self.num_masked))
+        return training_flops(self.forward_operations + language_head_flops(self.config, self.num_masked))
 
 
 class Decoder:

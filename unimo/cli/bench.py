@@ -1,8 +1,8 @@
 """Measure how fast this machine runs a part of the work, beside its own matrix-product rate and beside peers.
 
-Suites are encoder, decode, tokenizer, reader, retrieval, pretrain, export and startup. Every figure and its peers are
-measured in turns in one run, medians of --repeats; read the ratios and the shares, for the bare times belong to the
-machine.
+Suites are encoder, decode, tokenizer, reader, padding, retrieval, pretrain, export and startup. Every figure and its
+peers are measured in turns in one run, medians of --repeats; read the ratios and the shares, for the bare times belong
+to the machine.
 PyTorch and transformers take part once run_scripts/bench_peers.sh has made their environment.
 
 Examples::
@@ -10,6 +10,7 @@ Examples::
     python -m unimo bench encoder
     python -m unimo bench decode --threads 2 --json decode.json
     python -m unimo bench encoder --size small --peers false
+    python -m unimo bench padding --texts SST-2/train.tsv --captions captions.txt --dictionary dict
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ class Arguments:
     peers: bool = True
     """Measure other programs too, where they are installed."""
 
+    texts: Path | None = None
+    """For `padding`: file of texts, one a line or in the first column; without it texts are made up."""
+
+    captions: Path | None = None
+    """For `padding`: file of captions, one a line."""
+
+    dictionary: Path | None = None
+    """For `padding`: folder of the released dictionary, which counts the tokens of both."""
+
     json: Path | None = None
     """File for the figures and the machine."""
 
@@ -52,6 +62,8 @@ def run(arguments: Arguments) -> int:
     """Measure, print a line a figure, and write the file."""
     if arguments.threads < 1 or arguments.repeats < 1:
         raise InputError("threads and repeats: at least 1")
+    if (arguments.texts or arguments.captions) and arguments.dictionary is None:
+        raise InputError("dictionary: texts and captions need one to count their tokens")
     set_threads(arguments.threads)
     from unimo.bench import SUITES, Bench, run_suite
     from unimo.bench.figures import describe_machine, to_json
@@ -59,7 +71,8 @@ def run(arguments: Arguments) -> int:
 
     if arguments.suite not in SUITES:
         raise InputError(f"suite: there is no {arguments.suite!r}; there are {', '.join(SUITES)}")
-    bench = Bench(arguments.threads, arguments.repeats, arguments.size, arguments.peers)
+    files = {name: getattr(arguments, name) for name in ("texts", "captions", "dictionary")}
+    bench = Bench(arguments.threads, arguments.repeats, arguments.size, arguments.peers, **files)
     figures = run_suite(arguments.suite, bench)
     machine = describe_machine(arguments.threads, bench.clock.name)
     if bench.peak_rates:

@@ -35,12 +35,16 @@ class Arguments:
     prefix: str = ""
     """Put before every image id of the files: `VG_100K/` keeps Visual Genome's numbers apart from COCO's."""
 
+    num_workers: int = 0
+    """Processes that decode lines; 0 is one a core. The store is the same for any number."""
+
 
 def run(arguments: Arguments) -> int:
     """Import, and print the count."""
 
     from unimo.regions.importers import import_features
     from unimo.runtime.progress import progress_bar
+    from unimo.runtime.settings import usable_cores
 
     with progress_bar("image") as bar:
         count = import_features(
@@ -50,6 +54,7 @@ def run(arguments: Arguments) -> int:
             arguments.version,
             lambda done: bar.update(done - bar.n),
             arguments.prefix,
+            arguments.num_workers or usable_cores(),
         )
     print(f"{arguments.output}: {count} images")
     return 0

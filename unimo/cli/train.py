@@ -62,6 +62,7 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     if is_launcher(arguments):
         return supervise(arguments, job_argv)
     from unimo.cli.jobs import load_job, rehearse_training, run_training
+    from unimo.reports.run import throughput_notes
 
     with refusals_told():
         job, options = load_job(arguments.config, job_argv)
@@ -81,6 +82,8 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     for split, metrics in report["splits"].items():
         values = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items() if value is not None)
         print(f"{split}: {values}")
+    for note in throughput_notes({Path(job.output).name: Path(job.output)}):
+        print(note)
     print(f"{job.output}: {report['steps']} steps in {report['seconds']:.0f} s, report.json written")
     return 0
 

@@ -7,7 +7,7 @@ from unimo.config.architecture import UnimoConfig
 BYTES = 4  # a float32 number
 
 
-def encoder_flops(config: UnimoConfig, num_rows: int, length: int, num_regions: int = 0) -> float:
+def encoder_flops(config: UnimoConfig, num_rows: int, length: int, num_regions: int = 0) -> int:
     """Floating-point operations of one forward over [num_rows, length] positions, of which num_regions are regions.
 
     A multiplication with its addition counts as two. Normalisations, softmax and activations are left out: they are
@@ -17,16 +17,17 @@ def encoder_flops(config: UnimoConfig, num_rows: int, length: int, num_regions: 
     products = 4 * hidden * hidden + 2 * hidden * inner
     attention = 2 * length * hidden
     positions = num_rows * length
-    regions = num_rows * num_regions * hidden * (config.image_embedding_size + 5)
-    return 2.0 * (positions * config.num_hidden_layers * (products + attention) + regions)
+    places = 5 + 4 * config.location_frequencies
+    regions = num_rows * num_regions * hidden * (config.image_embedding_size + places)
+    return 2 * (positions * config.num_hidden_layers * (products + attention) + regions)
 
 
-def language_head_flops(config: UnimoConfig, num_targets: int) -> float:
+def language_head_flops(config: UnimoConfig, num_targets: int) -> int:
     """Floating-point operations of the masked-language head over ``num_targets`` gathered positions."""
-    return 2.0 * num_targets * config.hidden_size * (config.hidden_size + config.vocab_size)
+    return 2 * num_targets * config.hidden_size * (config.hidden_size + config.vocab_size)
 
 
-def training_flops(forward: float) -> float:
+def training_flops(forward: int) -> int:
     """Forward and backward together: the backward pass has two products for each of the forward's."""
     return 3 * forward
 

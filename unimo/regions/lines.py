@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,8 +146,16 @@ def read_regions(path: str | Path, lines: LineFormat) -> Iterator[tuple[str, Reg
         InputError: a missing column, broken base64, or a declared number of boxes that does not fit the data; with
             file and line.
     """
-    for number, columns in read_columns(path, lines):
+    yield from regions_of(path, read_lines(path), lines)
+
+
+def regions_of(
+    path: str | Path, numbered: Iterable[tuple[int, str]], lines: LineFormat
+) -> Iterator[tuple[str, Regions]]:
+    """As :func:`read_regions`, of some lines of a file."""
+    for number, line in numbered:
         try:
+            columns = lines.split(line)
             yield lines.image_id(columns["image_id"]), parse_regions(columns)
         except ValueError as error:
             raise InputError.at(path, str(error), number) from error

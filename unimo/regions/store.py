@@ -13,7 +13,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -209,18 +209,32 @@ class RegionStoreWriter:
         self.add_many([(image_id, regions)])
 
     def add_many(self, records: list[tuple[str, Regions]]) -> None:
-        """Store several images in one durable transaction."""
+        """Store several images in one durable transaction.
+
+        Raises:
+            ValueError: as :meth:`check`.
+        """
+        for image_id, regions in records:
+            self.check(image_id, (regions.features.shape[1], regions.class_probabilities.shape[1]))
+        self.add_encoded([(image_id, encode_record(regions)) for image_id, regions in records])
+
+    def check(self, image_id: str, sizes: tuple[int, int]) -> None:
+        """Refuse what the store cannot hold.
+
+        Raises:
+            ValueError: ``sizes`` of features and classes are not the store's, or the id is empty or too long.
+        """
+        if sizes != (self.spec.feature_size, self.spec.num_classes):
+            raise ValueError(f"{image_id}: feature and class sizes {sizes}, the store has {self.spec}")
+        length = len(image_id.encode())
+        if not 1 <= length <= _LONGEST_KEY:
+            raise ValueError(f"image id {image_id[:40]!r} of {length} bytes, a store takes 1 to {_LONGEST_KEY}")
+
+    def add_encoded(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Store images that are checked, as :func:`encode_record` writes them, in one durable transaction."""
         import lmdb
 
-        encoded = []
-        for image_id, regions in records:
-            found = (regions.features.shape[1], regions.class_probabilities.shape[1])
-            if found != (self.spec.feature_size, self.spec.num_classes):
-                raise ValueError(f"{image_id}: feature and class sizes {found}, the store has {self.spec}")
-            key = image_id.encode()
-            if not 1 <= len(key) <= _LONGEST_KEY:
-                raise ValueError(f"image id {image_id[:40]!r} of {len(key)} bytes, a store takes 1 to {_LONGEST_KEY}")
-            encoded.append((key, encode_record(regions)))
+        encoded = [(image_id.encode(), data) for image_id, data in records]
         while True:
             try:
                 with self._environment.begin(write=True) as transaction:

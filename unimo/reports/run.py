@@ -133,8 +133,8 @@ def throughput_notes(runs: Mapping[str, Path]) -> list[str]:
         )
         if speed is not None and padding is not None and waiting is not None:
             notes.append(
-                f"Speed of {name}: {speed:,.0f} tokens a second (text and regions); {padding:.0%} of the positions "
-                f"were padding, {waiting:.0%} of the time was waiting for data (medians over the log)."
+                f"Speed of {name}: {speed:,.0f} tokens a second (text and regions); {padding:.1%} of the positions "
+                f"were padding, {waiting:.1%} of the time was waiting for data (medians over the log)."
             )
     return notes
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 from unimo.errors import InputError
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 PR_SET_PDEATHSIG = 1
 ENDED = (
     "a worker process ended before its work was done: killed (memory?), or started by a script without"
@@ -46,6 +51,36 @@ def worker_processes(count: int, prepare: Callable[[], None] | None = None) -> I
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def map_in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], count: int, ahead: int
+) -> Generator[tuple[Item, Result], None, None]:
+    """Every item with what became of it, in order, by ``count`` processes. To be closed where it is left early.
+
+    One item, or one process, is worked on in this one.
+
+    Args:
+        work: picklable.
+        items: picklable; as many as there may be, for they are taken as they are needed.
+        count: processes.
+        ahead: most items that are under way or wait to be taken.
+    """
+    waiting = iter(items)
+    firsts = list(itertools.islice(waiting, 2))
+    waiting = itertools.chain(firsts, waiting)
+    if count <= 1 or len(firsts) < 2:
+        yield from ((item, work(item)) for item in waiting)
+        return
+    with worker_processes(count) as pool:
+        pending: deque[tuple[Item, Future[Result]]] = deque()
+        for item in waiting:
+            pending.append((item, pool.submit(work, item)))
+            if len(pending) >= ahead:
+                first, future = pending.popleft()
+                yield first, future.result()
+        for first, future in pending:
+            yield first, future.result()
 
 
 def die_with_parent() -> None:

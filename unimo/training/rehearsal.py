@@ -112,8 +112,8 @@ def _rehearse(
     )
 
 
-def _flops(model: UnimoModel, step: StepBatch) -> float:
-    forward = 0.0
+def _flops(model: UnimoModel, step: StepBatch) -> int:
+    forward = 0
     for batch in step.values():
         rows, length = batch.segment_ids.shape
         forward += encoder_flops(model.config, rows, length, _num_regions(batch))

@@ -140,8 +140,9 @@ class Trainer:
                     bar.set_postfix({"loss": f"{summary['loss']:.3g}"}, refresh=False)
                     window = Window()
                 self._remember(done, prefetcher, self.seconds_before + time.perf_counter() - started)
+                began = time.perf_counter()
                 if self._finish_step(done, log, prefetcher):
-                    window.started = time.perf_counter()
+                    window.started += time.perf_counter() - began
 
     def _finish_step(self, done: int, log: RunLog, prefetcher: Prefetcher) -> bool:
         """What is due after a step: its evaluation, its checkpoint, and the end if one was asked for.
