@@ -390,18 +390,27 @@ def test_a_fine_tuning_script_says_how_often_its_job_is_started_again(
     assert f" --devices 1 --max_restarts {restarts} --output {checkout.root.parent}/out " in line
 
 
-def test_questions_about_shapes_start_from_a_quickstart_and_entailment_from_them(checkout: Checkout) -> None:
-    script = "run_scripts/examples/shapes_questions.sh"
+@pytest.mark.parametrize(
+    ("script", "starts"),
+    [
+        ("shapes_questions.sh", ["{root}/runs/shapes/pretraining", "runs/q/questions"]),
+        ("shapes_search.sh", ["{root}/runs/shapes/pretraining"]),
+    ],
+)
+def test_examples_of_shapes_start_from_a_quickstart(checkout: Checkout, script: str, starts: list[str]) -> None:
+    script = f"run_scripts/examples/{script}"
     checkout.interpreter()
     (checkout.root / script).parent.mkdir()
     shutil.copy(REPOSITORY / script, checkout.root / script)
     refused = checkout.run(script)
     assert refused.returncode == 2 and "pretraining/ is missing" in refused.stderr
     (checkout.root / "runs/shapes/pretraining").mkdir(parents=True)
+    (checkout.root / "runs/q/world").mkdir(parents=True)
+    (checkout.root / "runs/q/world/captions_test.jsonl").touch()
     assert checkout.run(script, "runs/shapes", "runs/q").returncode == 0
-    first, second = (line for line in checkout.logged() if " -m unimo train " in line)
-    assert f"--init_from {checkout.root}/runs/shapes/pretraining/checkpoints/best " in first
-    assert "--init_from runs/q/questions/checkpoints/best " in second
+    trained = [line for line in checkout.logged() if " -m unimo train " in line]
+    for start, line in zip(starts, trained, strict=True):
+        assert f"--init_from {start.format(root=checkout.root)}/checkpoints/best " in line
 
 
 def jobs(lines: list[str]) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unimo.errors import InputError
-from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, attention_mask
+from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, attention_bias, attention_mask
+from unimo.modeling.layers import SelfAttention, fused_attention
 from unimo.modeling.linear import Linear
 from unimo.modeling.pretrained import load_arrays, read_arrays
 
@@ -129,3 +130,31 @@ def test_linear_gradients_equal_paddles() -> None:
         gradients.append([inputs.grad.numpy(), layer.weight.grad.numpy(), layer.bias.grad.numpy()])
     for mine, other in zip(*gradients, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5)
+
+
+def test_fused_attention_is_that_of_its_parts() -> None:
+    """What GPUs run, on CPU: outputs and gradients, with a bias for every head or one for all."""
+    config = UnimoConfig(hidden_size=32, num_attention_heads=4, attention_probs_dropout_prob=0.0)
+    attention = SelfAttention(config)
+    hidden = paddle.randn([2, 6, 32])
+    segments = paddle.to_tensor([[1, 1, 1, 2, 2, 0], [1, 1, 1, 1, 0, 0]])
+    orders = paddle.to_tensor([[0, 0, 0, 0, 1, 0], [0, 1, 2, 3, 0, 0]])
+    mask = attention_mask(segments, orders)
+    valid = (segments > 0).astype("float32").unsqueeze(-1)
+    found = []
+    for fused, heads in ((False, 4), (True, 4), (True, 1)):
+        given = hidden.clone().detach()
+        given.stop_gradient = False
+        queries, keys, values = attention.project(given)
+        bias = attention_bias(mask, heads)
+        attended = (
+            fused_attention(queries, keys, values, bias, 0.0)
+            if fused
+            else attention.attend(queries, keys, values, bias)
+        )
+        output = attention.merge(attended) * valid
+        output.square().sum().backward()
+        found.append((output.numpy(), given.grad.numpy()))
+    for output, gradient in found[1:]:
+        np.testing.assert_allclose(output, found[0][0], atol=1e-6)
+        np.testing.assert_allclose(gradient, found[0][1], atol=1e-5)

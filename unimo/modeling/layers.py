@@ -118,6 +118,32 @@ class LayerCache:
         return keys, values
 
 
+def on_gpu(tensor: Tensor) -> bool:
+    """Whether an operation on the tensor runs on a GPU; not in a static program, which is exported for CPU."""
+    return paddle.in_dynamic_mode() and tensor.place.is_gpu_place()
+
+
+def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:
+    """Softmax attention as one operation, which never writes the weights to memory where the device has such a kernel.
+
+    On CPU it is slower than its parts (tests/benchmarks/RESULTS.md). Never run on a GPU; its numbers are tested on CPU.
+
+    Args:
+        queries: [B, H, L, D/H], scaled already.
+        keys: [B, H, L, D/H].
+        values: [B, H, L, D/H].
+        bias: [B, H or 1, L, L], added to the logits.
+        dropout_prob: of the weights.
+    """
+    unscaled = queries * queries.shape[-1] ** 0.5  # it scales by itself
+    swapped = [each.transpose([0, 2, 1, 3]) for each in (unscaled, keys, values)]
+    mask = bias.astype(queries.dtype)
+    attended = F.scaled_dot_product_attention(
+        *swapped, attn_mask=mask, dropout_p=dropout_prob, training=dropout_prob > 0
+    )
+    return attended.transpose([0, 2, 1, 3])
+
+
 class SelfAttention(nn.Layer):
     """Multi-head self-attention."""
 
@@ -143,7 +169,10 @@ class SelfAttention(nn.Layer):
         return self.merge(self.attend(queries, keys, values, bias))
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """Softmax attention: [B, H, L, D/H] three times -> [B, H, L, D/H]."""
+        """Softmax attention: [B, H, L, D/H] three times -> [B, H, L, D/H]; on a GPU by one fused kernel."""
+        if on_gpu(queries):
+            dropout_prob = self.dropout_prob if self.training else 0.0
+            return fused_attention(queries, keys, values, bias, dropout_prob)
         logits = paddle.matmul(queries, keys, transpose_y=True) + bias
         weights = dropout(F.softmax(logits), self.dropout_prob, self.training)
         return paddle.matmul(weights, values)

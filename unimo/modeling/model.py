@@ -14,7 +14,7 @@ from unimo.files import atomic_folder
 from unimo.modeling.decoding_state import DecodingState
 from unimo.modeling.heads import HEADS
 from unimo.modeling.inputs import ModelInputs, attention_bias, attention_mask
-from unimo.modeling.layers import RegionEmbeddings, TextEmbeddings, TransformerLayer
+from unimo.modeling.layers import RegionEmbeddings, TextEmbeddings, TransformerLayer, on_gpu
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config, write_model_files
 
 
@@ -49,7 +49,9 @@ class UnimoModel(nn.Layer):
     def forward(self, inputs: ModelInputs, perturbations: Perturbations | None = None) -> Tensor:
         """Encode a batch: -> [B, L, D], regions first, then text."""
         hidden = self.embed(inputs, perturbations)
-        bias = attention_bias(attention_mask(inputs.segment_ids, inputs.order_ids), self.config.num_attention_heads)
+        mask = attention_mask(inputs.segment_ids, inputs.order_ids)
+        # one for all heads where the fused kernel spreads it itself
+        bias = attention_bias(mask, 1 if on_gpu(mask) else self.config.num_attention_heads)
         for layer in self.layers:
             hidden = layer(hidden, bias)
         return hidden
