@@ -121,7 +121,7 @@ def test_bad_folders(tmp_path: Path) -> None:
         "step": (write_folder(tmp_path / "step", x=floats, **{counter: floats}), f"{counter}: the step counter"),
     }
     (write_folder(tmp_path / "nested", x=floats) / "more").mkdir()
-    cases["nested"] = (tmp_path / "nested", "nested/more: no such file")
+    cases["nested"] = (tmp_path / "nested", "nested/more: a folder; expected one file a variable")
     for folder, message in cases.values():
         with pytest.raises(InputError, match=message):
             read_fluid_folder(folder)

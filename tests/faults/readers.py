@@ -132,6 +132,7 @@ def _tables(ground: Ground) -> list[Reader]:
         ),
         Reader("generation table", made / "sources.tsv", lambda p: read_generation(p, GenerationColumns())),
         Reader("dialogue table", made / "dialogue.tsv", lambda p: read_generation(p, GenerationColumns(), True)),
+        Reader("dialogue lines", made / "dialogue.jsonl", lambda p: read_generation(p, GenerationColumns(), True)),
     ]
 
 

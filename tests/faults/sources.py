@@ -98,6 +98,8 @@ def write_tables(folder: Path) -> Path:
     write(folder / "stsb.tsv.gz", [stsb, *(f"{n}\tnews\tA man.\tA boy.\t{n / 2}\n" for n in NUMBERS)])
     write(folder / "table.csv", ["text_a,text_b,label\n", *('"a, ""b""",c,1\n' for _ in NUMBERS)])
     write(folder / "sources.tsv", ["src\ttgt\n", *(f"a long text {n}\tshort\n" for n in NUMBERS)])
+    turn = json.dumps({"knowledge": "cats", "src": ["hi", "who?"], "tgt": "a cat"})
+    write(folder / "dialogue.jsonl", [f"{turn}\n" for _ in NUMBERS])
     write(folder / "dialogue.tsv", ["knowledge\tsrc\ttgt\n", *("cats\thi [SEP] who?\ta cat\n" for _ in NUMBERS)])
     return folder
 

@@ -15,7 +15,7 @@ from unimo.data.batch import collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
 from unimo.generation import BeamSettings, beam_search
 from unimo.inference.export import missing_for_onnx
-from unimo.inference.exported import ExportedDecoder, ExportedModel
+from unimo.inference.exported import ExportedDecoder, ExportedModel, ExportedState
 from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.task import model_inputs
@@ -117,6 +117,28 @@ def test_captions_are_those_of_the_network(exported: tuple[UnimoModel, ExportedM
     found = beam_search(ExportedDecoder(model, "image_prefix"), inputs, settings, start, end)
     assert [[h.token_ids for h in each] for each in found] == [[h.token_ids for h in each] for each in expected]
     assert len(model.caption(images, settings)) == 2
+
+
+def test_captions_are_searched_in_batches_of_similar_length(
+    exported: tuple[UnimoModel, ExportedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, model = exported
+    images, settings = random_images(3, 7, 4, 6, 3), BeamSettings(beam_size=3, max_length=6)
+    together = model.caption(images, settings)
+    shapes: list[tuple[int, int]] = []
+    start = ExportedDecoder.start_decoding
+
+    def counted(decoder: ExportedDecoder, inputs: ModelInputs) -> ExportedState:
+        rows, regions = inputs.segment_ids.shape
+        shapes.append((rows, regions))
+        return start(decoder, inputs)
+
+    monkeypatch.setattr(ExportedDecoder, "start_decoding", counted)
+    monkeypatch.setattr("unimo.inference.exported.TOKENS_PER_BATCH", 3 * 12)
+    assert model.caption(images, settings) == together
+    assert shapes == [(3, 4), (1, 6), (1, 7)]  # a beam of 3 over rows times regions within the budget
+    assert len(set(together)) > 1
+    assert model.caption([], settings) == []
 
 
 def test_the_manifest(exported: tuple[UnimoModel, ExportedModel]) -> None:

@@ -23,6 +23,7 @@ def scores(text: str, references: list[str], name: str) -> dict[str, float | Non
         ("the u.s. is big . so is he !", ["the u.s. is big .", "so is he !"]),
         ("He said no. Then he left. At 5 p.m. exactly", ["He said no.", "Then he left.", "At 5 p.m. exactly"]),
         ('He said "No." "Why?" she asked.', ['He said "No."', '"Why?" she asked.']),
+        ("He saw Dr. Smith. He left.", ["He saw Dr.", "Smith.", "He left."]),  # abbreviations are not known
         ("one only .", ["one only ."]),
         ("", [""]),
     ],

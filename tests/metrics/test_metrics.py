@@ -76,5 +76,16 @@ def test_question_answering_counts_agreement_as_the_official_evaluation() -> Non
     assert vqa_accuracy({"q": "dark red"}, {"q": answers}) == pytest.approx((2 * 1 + 8 * 2) / 3 / 10)
     assert vqa_accuracy({"q": "green"}, {"q": answers}) == 0
     assert vqa_accuracy({"q": "Two."}, {"q": ["2"]}) == 1
+    assert vqa_accuracy({"q": "red"}, {"q": ["red", "red", "a red", "the red"]}) == 1
     with pytest.raises(ValueError, match="different questions"):
         vqa_accuracy({"q": "red"}, {"p": answers})
+
+
+def test_question_answering_normalises_only_where_people_differ() -> None:
+    # as vqaEval.py: `if len(set(gtAnswers)) > 1`
+    agreed, disagreed = ["the beach\n"] * 10, ["the beach"] * 9 + ["a beach"]
+    assert vqa_accuracy({"q": "beach"}, {"q": agreed}) == 0
+    assert vqa_accuracy({"q": " the beach"}, {"q": agreed}) == 1
+    assert vqa_accuracy({"q": "beach"}, {"q": disagreed}) == 1
+    assert vqa_accuracy({"q": "the beach"}, {"q": disagreed}) == 1
+    assert vqa_accuracy({"q": "the"}, {"q": ["a"] * 9 + ["an"]}) == 1  # nothing is left of either

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import paddle
 import pytest
 from paddle import nn
 
+from unimo.errors import InputError
 from unimo.modeling import Perturbations
 from unimo.objectives.adversarial import AdversarialOptions, Noise, View, adversarial_loss, climb, start_noise
 
@@ -72,3 +75,25 @@ def test_start() -> None:
         delta = start_noise(paddle.to_tensor(MASK), 6, options).delta.numpy()
         assert np.abs(delta[MASK == 0]).max() == 0
         assert 0.5 * largest < np.abs(delta).max() <= largest
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "villa", "num_steps": 0}, "num_steps: 0, expected at least 1"),
+        ({"kind": "freelb_text", "norm": "inf"}, "max_norm: 0 cuts .* set it above 0"),
+        ({"learning_rate": -0.1}, "learning_rate: -0.1, expected at least 0"),
+        ({"init_magnitude": -1.0}, "init_magnitude: -1.0"),
+        ({"max_norm": -0.4}, "max_norm: -0.4"),
+        ({"kl_weight": float("nan")}, "kl_weight: nan"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        AdversarialOptions(**options)
+
+
+def test_what_is_off_is_not_looked_at() -> None:
+    AdversarialOptions(num_steps=0, norm="inf")
+    AdversarialOptions("villa", num_steps=1, learning_rate=0.0, init_magnitude=0.0, kl_weight=0.0)
+    AdversarialOptions("villa", norm="inf", max_norm=0.1)

@@ -86,3 +86,12 @@ def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().out.count("UNIMO-large") == len(ROWS) / 2
     assert main(["reproduce", "--runs", "absent"]) == 2
     assert "absent: no such folder" in capsys.readouterr().err
+
+
+def test_readme_holds_the_table_of_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "--runs", str(tmp_path), "--markdown"]) == 0
+    printed = capsys.readouterr().out.strip()
+    _, _, section = (REPOSITORY / "README.md").read_text("utf-8").partition("\n## The paper's tables\n")
+    _, _, table = section.partition("\n## ")[0].partition("</summary>\n")
+    assert table.strip().removesuffix("</details>").strip() == printed
+    assert printed.count("| - | - | - | `") == len(ROWS)  # nothing is said to be found

@@ -23,6 +23,7 @@ def test_with_all_candidates_it_is_exact() -> None:
     assert curve[1].recall["text_to_image"] == recall_at(joint.T, relevant.T)
     assert curve[1].recall["image_to_text"] == recall_at(joint, relevant)
     assert curve[0].passes == {"text_to_image": 14, "image_to_text": 18}
+    assert 18 <= curve[0].pairs_read <= 32 and curve[1].pairs_read == 63
 
 
 def test_only_the_candidates_are_read() -> None:
@@ -110,7 +111,8 @@ def test_evaluation_of_two_stages(
     # 12 candidates of 12 are all of them, and reading only the candidates gives the same as reading all
     assert results[0]["two_stage"][1]["recall"] == results[0]["exact"]
     assert results[0]["two_stage"] == results[1]["two_stage"] and "exact" not in results[1]
-    assert "4 times fewer" in capsys.readouterr().out
+    assert "fewer joint passes: text to image 4, image to text 4, both " in capsys.readouterr().out
+    assert [each["pairs_read"] for each in results[0]["two_stage"]][1] == 144
 
 
 def test_a_checkpoint_without_the_head(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+WAYS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 SUMMARY = "recall of two-stage retrieval by the number of candidates, and what it saves"
 
 
@@ -85,15 +86,14 @@ def run(arguments: Arguments) -> int:
         if name in results:
             print(f"{name:<14}{_recalls(results[name])}; {relevant.size if name == 'exact' else 0} joint passes a way")
     for each in results["two_stage"]:
-        passes = "; ".join(f"{n} passes, {relevant.size / n:.0f} times fewer" for n in set(each["passes"].values()))
-        print(f"k = {each['k']:<10}{_recalls(each['recall'])}; {passes}")
+        passes = ", ".join(f"{WAYS[way]} {relevant.size / n:.0f}" for way, n in each["passes"].items())
+        both = f"both {relevant.size / each['pairs_read']:.0f}"
+        print(f"k = {each['k']:<10}{_recalls(each['recall'])}; times fewer joint passes: {passes}, {both}")
     if arguments.json is not None:
         write_json(arguments.json, results)
     return 0
 
 
 def _recalls(recall: Mapping[str, Mapping[str, float]]) -> str:
-    named = {"text_to_image": "text to image", "image_to_text": "image to text"}
-    return "; ".join(
-        f"{named[way]} " + " ".join(f"{name} {value:.3f}" for name, value in recall[way].items()) for way in named
-    )
+    values = {way: " ".join(f"{name} {value:.3f}" for name, value in recall[way].items()) for way in WAYS}
+    return "; ".join(f"{WAYS[way]} {text}" for way, text in values.items())

@@ -134,8 +134,8 @@ def read_fluid_folder(folder: str | Path, skip: Callable[[str], bool] = lambda n
         skip: names for which this is true are not read.
 
     Raises:
-        InputError: the folder is missing or empty, a file is damaged, a parameter is not float32, or an optimizer
-            variable does not fit its parameter; the message names the file.
+        InputError: the folder is missing or empty, holds another folder, a file is damaged, a parameter is not float32,
+            or an optimizer variable does not fit its parameter; the message names the file.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -145,6 +145,8 @@ def read_fluid_folder(folder: str | Path, skip: Callable[[str], bool] = lambda n
     for path in sorted(folder.iterdir()):
         if path.name in IGNORED_NAMES or skip(path.name):
             ignored.append(path.name)
+        elif path.is_dir():
+            raise InputError.at(path, "a folder; expected one file a variable")
         elif path.name == COUNTER_NAME:
             step = _read_counter(path)
         else:

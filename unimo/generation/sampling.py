@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from unimo.data.sampling import record_rng
 from unimo.generation.beam import BeamSearch, Decoder, TargetStart
+from unimo.generation.largest import largest
 from unimo.generation.search import Beams, BeamSettings, Hypothesis, length_norm
 from unimo.modeling import ModelInputs
 
@@ -30,12 +33,15 @@ class SamplingSettings:
     """Logits are divided by it: below 1 sharpens, above 1 flattens."""
 
     seed: int = 1
-    """Of the draws; the same seed gives the same texts."""
+    """Of the draws, at least 0; the same seed and example give the same texts in batches of any size, but for
+    rounding."""
 
     def __post_init__(self) -> None:
         """Refuse distributions that cannot be."""
         if self.num_samples < 1 or self.top_k < 0:
             raise ValueError("num_samples: at least 1; top_k: at least 0")
+        if self.seed < 0:
+            raise ValueError(f"seed: {self.seed}, expected at least 0")
         if not 0 < self.top_p <= 1 or self.temperature <= 0:
             raise ValueError("top_p: in (0, 1]; temperature: above 0")
 
@@ -44,11 +50,15 @@ def nucleus(probabilities: Array, top_k: int, top_p: float) -> Array:
     """[N, V] probabilities with all but the likeliest tokens set to 0, renormalised.
 
     Kept are the ``top_k`` likeliest, and of these the fewest that hold ``top_p`` of their sum; always at least one.
+    A whole vocabulary is sorted only where ``top_p`` alone cuts it.
     """
-    order = np.argsort(-probabilities, axis=-1, kind="stable")
-    ranked = np.take_along_axis(probabilities, order, axis=-1)
+    if top_k == 0 and top_p == 1:
+        return probabilities / probabilities.sum(axis=-1, keepdims=True)
     if top_k:
-        ranked[:, top_k:] = 0.0
+        ranked, order = largest(probabilities, min(top_k, probabilities.shape[-1]))
+    else:
+        order = np.argsort(-probabilities, axis=-1, kind="stable")
+        ranked = np.take_along_axis(probabilities, order, axis=-1)
     ranked /= ranked.sum(axis=-1, keepdims=True)
     before = np.cumsum(ranked, axis=-1) - ranked
     ranked[before >= top_p] = 0.0
@@ -59,7 +69,12 @@ def nucleus(probabilities: Array, top_k: int, top_p: float) -> Array:
 
 
 def sample(
-    model: Decoder, prefix: ModelInputs, lengths: BeamSettings, settings: SamplingSettings, target: TargetStart
+    model: Decoder,
+    prefix: ModelInputs,
+    lengths: BeamSettings,
+    settings: SamplingSettings,
+    target: TargetStart,
+    numbers: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
     """Draw sequences for each of B examples; the likeliest (length-normalised) of an example comes first.
 
@@ -69,8 +84,10 @@ def sample(
         lengths: whose min_length, max_length and length_penalty hold; its beam_size does not.
         settings: the distribution drawn from.
         target: how a target begins and ends.
+        numbers: of the B examples among all that are decoded: the draws are a pure function of seed and number;
+            None counts from 0.
     """
-    return _Sampling(model, prefix, lengths, settings, target).run()
+    return _Sampling(model, prefix, lengths, settings, target, numbers).run()
 
 
 class _Sampling(BeamSearch):
@@ -83,10 +100,13 @@ class _Sampling(BeamSearch):
         lengths: BeamSettings,
         settings: SamplingSettings,
         target: TargetStart,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         super().__init__(model, prefix, lengths, target)
         self.sampling = settings
-        self.rng = np.random.default_rng(settings.seed)
+        numbers = range(len(self.active)) if numbers is None else numbers
+        assert len(numbers) == len(self.active)
+        self.rngs = [record_rng(settings.seed, 0, number) for number in numbers]
 
     def extended(self) -> Beams:
         beams, count = self.beams, self.sampling.num_samples
@@ -98,7 +118,7 @@ class _Sampling(BeamSearch):
             parents = np.zeros_like(parents)
         rows = np.arange(len(self.active))[:, None]
         rows_flat = (rows * beams.finished.shape[1] + parents).reshape(-1)
-        thresholds = self.rng.random((len(rows_flat), 1))
+        thresholds = np.concatenate([self.rngs[row].random(count) for row in self.active])[:, None]
         drawn = (np.cumsum(probabilities[rows_flat], axis=-1) <= thresholds).sum(axis=-1)
         drawn = np.minimum(drawn, probabilities.shape[-1] - 1).reshape(parents.shape)
         drawn_weights = weights[rows_flat, drawn.reshape(-1)] / weights.sum(axis=-1)[rows_flat]

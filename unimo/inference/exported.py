@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import paddle
@@ -26,9 +26,11 @@ from unimo.regions.extract import read_image
 from unimo.tokenization import UnimoTokenizer
 
 Array = np.ndarray
+Result = TypeVar("Result")
 MANIFEST_NAME = "export.json"
 PROGRAM_SUFFIXES = (".json", ".pdiparams")
 FORMAT_VERSION = 1
+TOKENS_PER_BATCH = 8192
 
 
 class ExportedProgram:
@@ -120,43 +122,53 @@ class ExportedModel:
 
     def encode_texts(self, texts: Sequence[str]) -> Array:
         """[N, D] pooled vectors of texts that are read alone."""
-        return self._in_batches("text", [self._text(text) for text in texts], "pooled")
+        return self._outputs("text", [self._text(text) for text in texts], "pooled")
 
     def encode_images(self, images: Sequence[RegionInput]) -> Array:
         """[N, D] pooled vectors of images that are read alone."""
-        return self._in_batches("image", [Example("", regions=image) for image in images], "pooled")
+        return self._outputs("image", [Example("", regions=image) for image in images], "pooled")
 
     def match(self, images: Sequence[RegionInput], texts: Sequence[str]) -> Array:
         """[N] scores of the n-th image with the n-th text; higher is a better match."""
         pairs = [with_regions(self._text(text), image) for image, text in zip(images, texts, strict=True)]
-        return self._in_batches("match", pairs, "scores")
+        return self._outputs("match", pairs, "scores")
 
     def caption(self, images: Sequence[RegionInput], settings: BeamSettings | None = None) -> list[str]:
         """The best caption of every image, by beam search."""
-        network = ExportedDecoder(self, "image_prefix")
-        batch = collate([Example("", regions=image) for image in images], self.tokenizer.pad_id)
+        network, search = ExportedDecoder(self, "image_prefix"), settings or BeamSettings()
         start, end = self.tokenizer.cls_id, self.tokenizer.sep_id
-        found = beam_search(
-            network, _model_inputs(batch), settings or BeamSettings(), start, end, target=TargetStart(start, end)
-        )
-        return [prediction_text(hypotheses[0], self.tokenizer) for hypotheses in found]
+
+        def captions(batch: Batch) -> list[str]:
+            found = beam_search(network, _model_inputs(batch), search, start, end, target=TargetStart(start, end))
+            return [prediction_text(hypotheses[0], self.tokenizer) for hypotheses in found]
+
+        # a hypothesis costs about as much as the image it reads, so the beam counts in the budget
+        budget = max(1, TOKENS_PER_BATCH // search.beam_size)
+        return self._in_batches([Example("", regions=image) for image in images], captions, budget)
 
     def _text(self, text: str) -> Example:
         t = self.tokenizer
         vocabulary = Vocabulary(t.vocab_size, t.cls_id, t.pad_id, t.sep_id, t.mask_id)
         return text_example("", [t.encode(text)], vocabulary, self.max_text_length)
 
-    def _in_batches(self, name: str, examples: Sequence[Example], output: str, tokens_per_batch: int = 8192) -> Array:
-        """One output of every example, in their order; those of similar length share a batch."""
+    def _outputs(self, name: str, examples: Sequence[Example], output: str) -> Array:
+        """One output of a program for every example, in their order."""
         program = self.program(name)
         if output not in program.outputs:
             raise InputError.at(self.folder, f"program {name}: no output {output}, the checkpoint lacks its head")
-        found: dict[int, Array] = {}
+        rows = self._in_batches(examples, lambda batch: program.run(vars(batch))[output], TOKENS_PER_BATCH)
+        return np.asarray(rows, np.float32)
+
+    def _in_batches(
+        self, examples: Sequence[Example], work: Callable[[Batch], Iterable[Result]], tokens_per_batch: int
+    ) -> list[Result]:
+        """What ``work`` makes of every example, in their order; those of similar length share a batch."""
+        found: dict[int, Result] = {}
         lengths = [example.num_regions + example.num_tokens for example in examples]
         for indices in sequential_batches(lengths, tokens_per_batch) if examples else ():
             batch = collate([examples[index] for index in indices], self.tokenizer.pad_id)
-            found.update(zip(indices, program.run(vars(batch))[output], strict=True))
-        return np.asarray([found[index] for index in range(len(examples))], np.float32)
+            found.update(zip(indices, work(batch), strict=True))
+        return [found[index] for index in range(len(examples))]
 
 
 class ExportedState:

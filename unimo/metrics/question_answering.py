@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from unimo.data.answers import normalize_answer
+from unimo.data.answers import normalize_answer, trim_answer
 
 
 def vqa_accuracy(predictions: Mapping[str, str], answers: Mapping[str, Sequence[str]]) -> float:
     """Mean over questions of the agreement with people, in [0, 1].
 
     For each of a question's answers, the prediction is compared with the others: min(1, matches / 3); the mean of
-    these counts. A question with a single answer is right or wrong.
+    these counts. Answers are normalised only where people's are not all the same; where they are, the prediction must
+    be written as they wrote it (official evaluation). A question with a single answer, of which the official data has
+    none, is right or wrong, normalised.
 
     Args:
         predictions: question id -> answer.
@@ -23,8 +25,10 @@ def vqa_accuracy(predictions: Mapping[str, str], answers: Mapping[str, Sequence[
 
 
 def _agreement(prediction: str, given: Sequence[str]) -> float:
-    wanted = normalize_answer(prediction)
-    matches = [normalize_answer(answer) == wanted for answer in given]
     if len(given) == 1:
-        return float(matches[0])
+        return float(normalize_answer(prediction) == normalize_answer(given[0]))
+    differ = len({trim_answer(answer) for answer in given}) > 1
+    compared = normalize_answer if differ else trim_answer
+    wanted = compared(prediction)
+    matches = [compared(answer) == wanted for answer in given]
     return sum(min(1.0, (sum(matches) - match) / 3) for match in matches) / len(given)

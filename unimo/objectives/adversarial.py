@@ -14,6 +14,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from unimo.errors import InputError
 from unimo.modeling import Perturbations
 
 SMALLEST_NORM = 1e-8
@@ -27,7 +28,7 @@ class AdversarialOptions:
     """none trains plainly; villa perturbs text and image, each in a forward of its own; freelb one of the two."""
 
     num_steps: int = 4
-    """Gradient steps of a perturbation; every step costs a forward and a backward of each kind."""
+    """Gradient steps of a perturbation, at least 1; every step costs a forward and a backward of each kind."""
 
     learning_rate: float = 0.03
     """Length of a perturbation's step."""
@@ -36,7 +37,7 @@ class AdversarialOptions:
     """Size of the random start: its L2 norm relative to a uniform one (l2), or its bound (inf). 0 starts at zero."""
 
     max_norm: float = 0.0
-    """Bound of a perturbation's norm; 0 leaves it free under l2. Under inf it is always applied."""
+    """Bound of a perturbation's norm; 0 leaves it free under l2. Under inf it is always applied, and above 0."""
 
     norm: Literal["l2", "inf"] = "l2"
     """The norm that steps and bound are measured in."""
@@ -49,6 +50,22 @@ class AdversarialOptions:
 
     bound_by_gradient: bool = False
     """Scale by the norm of the gradient in place of the perturbation's own when bounding: the original's bug (Q2)."""
+
+    def __post_init__(self) -> None:
+        """Refuse perturbations that cannot be.
+
+        Raises:
+            InputError: naming the option.
+        """
+        for name in ("learning_rate", "init_magnitude", "max_norm", "kl_weight"):
+            if not getattr(self, name) >= 0:  # nan is refused too
+                raise InputError(f"{name}: {getattr(self, name)}, expected at least 0")
+        if self.kind == "none":
+            return
+        if self.num_steps < 1:
+            raise InputError(f"num_steps: {self.num_steps}, expected at least 1; `kind: none` trains plainly")
+        if self.norm == "inf" and self.max_norm == 0:
+            raise InputError("max_norm: 0 cuts every perturbation to nothing under `norm: inf`; set it above 0")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from unimo.errors import InputError
 from unimo.modeling import ModelInputs, Perturbations, UnimoModel
 from unimo.modeling.tensors import as_tensor
 from unimo.objectives.adversarial import AdversarialOptions, Noise, View, adversarial_loss, start_noise
-from unimo.training.task import Losses, Report, StepBatch, Task, TrainingStream, model_inputs
+from unimo.training.task import Losses, Report, StepBatch, Task, TaskContext, TrainingStream, model_inputs
 
 
 class DownstreamTask(Task):
@@ -29,6 +29,20 @@ class DownstreamTask(Task):
 
     loss_name: ClassVar[str]
     """Name of the loss in the log."""
+
+    reads_images: ClassVar[bool] = True
+    """Whether its inputs have regions, which ``villa`` and ``freelb_image`` perturb."""
+
+    def __init__(self, context: TaskContext, options: Any) -> None:
+        """Refuse adversarial training of what the task does not read.
+
+        Raises:
+            InputError: naming ``options.adversarial.kind``.
+        """
+        super().__init__(context, options)
+        kind = options.adversarial.kind
+        if kind in ("villa", "freelb_image") and not self.reads_images:
+            raise InputError(f"options.adversarial.kind: {kind}, but {self.name} reads no images; use freelb_text")
 
     @abstractmethod
     def view(self, model: UnimoModel, inputs: ModelInputs, batch: Batch, perturbations: Perturbations) -> View:

@@ -6,7 +6,7 @@ The first stage ranks by the cosine of the pooled vectors; the second reads the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,9 @@ class TwoStage:
     passes: Mapping[str, int]
     """Way -> pairs that were read jointly."""
 
+    pairs_read: int
+    """Pairs that both ways together read; those that both want are read once."""
+
 
 def candidates(cosines: Array, k: int) -> Array:
     """[Q, N] bool: each row's k largest; of equal ones the earlier."""
@@ -118,11 +121,12 @@ def two_stage_curve(
     rows = {"text_to_image": (cosines.T, joint.T, relevant.T), "image_to_text": (cosines, joint, relevant)}
     curve = []
     for k in ks:
-        recall, passes = {}, {}
+        recall, passes, read = {}, {}, np.zeros(relevant.shape, bool)
         for way, (first, second, truth) in rows.items():
             chosen = candidates(first, k)
             recall[way], passes[way] = recall_at(two_stage_ranking(first, second, chosen), truth), int(chosen.sum())
-        curve.append(TwoStage(k, recall, passes))
+            read |= chosen.T if way == "text_to_image" else chosen
+        curve.append(TwoStage(k, recall, passes, int(read.sum())))
     return curve
 
 
@@ -167,4 +171,4 @@ def require_scorer(model: UnimoModel, scorer: Scorer, source: object) -> None:
 
 def curve_values(curve: Sequence[TwoStage]) -> list[dict[str, Any]]:
     """As plain values."""
-    return [{"k": each.k, "recall": dict(each.recall), "passes": dict(each.passes)} for each in curve]
+    return [asdict(each) for each in curve]

@@ -50,15 +50,15 @@ class GeneratingTask(DownstreamTask):
         settings: DecodingSettings = self.options.decoding
         found: list[list[Hypothesis]] = [[] for _ in given]
         lengths = [example.num_regions + example.num_tokens for example in given]
-        # a hypothesis costs about as much as the prefix it reads, so the beam counts in the budget
-        budget = max(1, self.context.data.tokens_per_batch // settings.beam_size)
+        # a hypothesis costs about as much as the prefix it reads, so their number counts in the budget
+        budget = max(1, self.context.data.tokens_per_batch // settings.num_hypotheses)
         first = target.first_positions
         opens_word = self.context.tokenizer.word_starts if settings.block_trigrams else None
 
         def search(indices: list[int]) -> list[list[Hypothesis]]:
             batch = collate([given[index] for index in indices], self.context.vocabulary.pad_id)
             begins = replace(target, first_positions=first[indices]) if first is not None else target
-            return generate(model, model_inputs(batch), settings, begins, opens_word)
+            return generate(model, model_inputs(batch), settings, begins, opens_word, indices)
 
         batches = sequential_batches(lengths, budget)
         for indices, results in zip(batches, self.context.processes.map(search, batches), strict=True):

@@ -77,6 +77,7 @@ class TextClassification(DownstreamTask):
     name = "text_classification"
     options_class = TextClassificationOptions
     loss_name = "classification"
+    reads_images = False
     best_metric = "accuracy"
     in_release = True
     options: TextClassificationOptions

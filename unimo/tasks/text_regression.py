@@ -44,6 +44,7 @@ class TextRegression(DownstreamTask):
     name = "text_regression"
     options_class = TextRegressionOptions
     loss_name = "squared_error"
+    reads_images = False
     best_metric = "pearson"
     in_release = True
     options: TextRegressionOptions

@@ -92,3 +92,42 @@ def test_tables_with_and_without_a_target(tmp_path: Path) -> None:
     assert read_generation(table, columns) == [GenerationRecord("test.tsv:2", ("long",), None)]
     quoted.write_text('id,article,highlights\n1,"long,\nlonger","short"\n')
     assert read_generation(quoted, columns) == [GenerationRecord("test.csv:2", ("long,\nlonger",), "short")]
+
+
+def test_conversations_in_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    lines = [
+        {"knowledge": "cats", "src": "hi [SEP] who?", "tgt": "a cat"},
+        {"knowledge": "", "src": ["hi", "who?"], "record_id": "x"},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_generation(path, GenerationColumns(), dialogue=True) == [
+        DialogueRecord("talk.jsonl:1", "cats", ("hi", "who?"), "a cat"),
+        DialogueRecord("x", "", ("hi", "who?"), None),
+    ]
+    columns = GenerationColumns(sources=("turns",), target="answer", knowledge="story")
+    path.write_text('{"turns": "hi", "answer": "a cat", "story": "cats"}\n')
+    assert read_generation(path, columns, dialogue=True) == [DialogueRecord("talk.jsonl:1", "cats", ("hi",), "a cat")]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"src": "hi"}', "talk.jsonl:1: no field 'knowledge'"),
+        ('{"knowledge": "cats"}', "talk.jsonl:1: no field 'src'"),
+        ('{"knowledge": "cats", "src": []}', "talk.jsonl:1: src: no turns"),
+        ('{"knowledge": "cats", "src": ["hi", 3]}', "talk.jsonl:1: src: expected a string, found int"),
+        ('{"knowledge": "cats", "src": "hi", "tgt": 3}', "talk.jsonl:1: tgt: expected a string, found int"),
+    ],
+)
+def test_conversations_in_json_lines_that_cannot_be_read(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "talk.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=message):
+        read_generation(tmp_path / "talk.jsonl", GenerationColumns(), dialogue=True)
+
+
+@pytest.mark.parametrize("dialogue", [False, True])
+def test_json_lines_need_the_names_of_their_sources(tmp_path: Path, dialogue: bool) -> None:
+    (tmp_path / "talk.jsonl").write_text('{"knowledge": "cats", "src": "hi"}\n')
+    with pytest.raises(InputError, match=r"talk.jsonl: columns.sources: empty"):
+        read_generation(tmp_path / "talk.jsonl", GenerationColumns(sources=()), dialogue)

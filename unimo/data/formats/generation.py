@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from unimo.data.formats import coqa
-from unimo.data.formats.json_fields import read_jsonl, string
+from unimo.data.formats.json_fields import read_jsonl, string, strings
 from unimo.data.formats.line_pairs import read_line_pairs
 from unimo.data.formats.parts import whole_file
 from unimo.data.formats.tables import read_table
 from unimo.data.records import DialogueRecord, GenerationRecord
+from unimo.errors import InputError
 from unimo.files import read_json, suffix_of
 
 TURN_SEPARATOR = " [SEP] "
@@ -28,8 +29,8 @@ class GenerationColumns:
     """
 
     sources: tuple[str, ...] = ("src",)
-    """Columns of the sources, in order; of a conversation the first holds the turns, separated by ` [SEP] `. Empty
-    takes every column of a table but target and knowledge (original release)."""
+    """Columns of the sources, in order; of a conversation the first holds the turns, separated by ` [SEP] ` (in
+    `.jsonl` also a list of them). Empty takes every column of a table but target and knowledge (original release)."""
 
     target: str = "tgt"
     """Column of the target. A file without this column can be predicted, not trained on or scored."""
@@ -53,17 +54,28 @@ def read_generation(
     """The records of a file.
 
     Raises:
-        InputError: missing or empty file, a line that lacks a column, source and target files of different length.
+        InputError: missing or empty file, a line that lacks a column, source and target files of different length, or
+            JSON lines whose sources are not named.
     """
     file = whole_file(path)
     kind = suffix_of(file)
+    if kind == ".jsonl" and not columns.sources:
+        raise InputError.at(file, "columns.sources: empty takes all columns of a table; name the fields of JSON lines")
     if dialogue:
-        return coqa.dialogues(read_json(file), file) if kind == ".json" else list(_dialogue_rows(file, columns))
+        return _read_dialogues(file, kind, columns)
     if kind in TABLES:
         return list(_table_rows(file, columns))
     if kind == ".jsonl":
         return read_jsonl(file, lambda name, fields: _from_fields(name, fields, columns))
     return list(read_line_pairs(file, *columns.line_pair))
+
+
+def _read_dialogues(file: Path, kind: str, columns: GenerationColumns) -> list[DialogueRecord]:
+    if kind == ".json":
+        return coqa.dialogues(read_json(file), file)
+    if kind == ".jsonl":
+        return read_jsonl(file, lambda name, fields: _dialogue_from_fields(name, fields, columns))
+    return list(_dialogue_rows(file, columns))
 
 
 def _table_rows(file: Path, columns: GenerationColumns) -> Iterator[GenerationRecord]:
@@ -84,6 +96,19 @@ def _dialogue_rows(file: Path, columns: GenerationColumns) -> Iterator[DialogueR
 
 def _from_fields(name: str, fields: dict[str, Any], columns: GenerationColumns) -> GenerationRecord:
     sources = tuple(string(fields[column], column) for column in columns.sources)
+    return GenerationRecord(str(fields.get("record_id", name)), sources, _target_of(fields, columns))
+
+
+def _dialogue_from_fields(name: str, fields: dict[str, Any], columns: GenerationColumns) -> DialogueRecord:
+    column = columns.sources[0]
+    given = fields[column]
+    turns = tuple(given.split(TURN_SEPARATOR)) if isinstance(given, str) else strings(given, column)
+    if not turns:
+        raise ValueError(f"{column}: no turns")
+    knowledge = string(fields[columns.knowledge], columns.knowledge)
+    return DialogueRecord(str(fields.get("record_id", name)), knowledge, turns, _target_of(fields, columns))
+
+
+def _target_of(fields: dict[str, Any], columns: GenerationColumns) -> str | None:
     target = fields.get(columns.target)
-    wanted = None if target is None else string(target, columns.target)
-    return GenerationRecord(str(fields.get("record_id", name)), sources, wanted)
+    return None if target is None else string(target, columns.target)
