@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,24 @@ def test_sources_and_targets_longer_than_the_position_table_are_refused(
     values = job(small_world, "text_generation", tmp_path / "run", arch=arch, data=data, options={})
     assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values)), *limits.split()]) == 2
     assert key in capsys.readouterr().err
+
+
+def test_packing_is_refused_where_one_example_has_a_row(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = job(small_world, "captioning", tmp_path / "run")
+    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values)), "--data.pack", "true"]) == 2
+    assert "data.pack: captioning puts one example in a row" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stream", ["images", "texts", "pairs"])
+def test_every_stream_of_pre_training_can_be_packed(small_world: SmallWorld, tmp_path: Path, stream: str) -> None:
+    values = job(small_world, "pretraining", tmp_path / "run", training={"num_steps": 3, "seed": 1, "log_every": 1})
+    values["data"] |= {"pack": True, "evaluate": {}}
+    values["options"]["shares"] = {name: float(name == stream) for name in ("images", "texts", "pairs")}
+    values["options"]["contrastive"]["num_pairs"] = 0
+    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values))]) == 0
+    logged = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [each["loss"] > 0 for each in logged] == [True] * 3
+    if stream == "images":  # of the same number of regions each: rows are full
+        assert max(each["padding_share"] for each in logged) < 0.3

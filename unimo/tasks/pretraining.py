@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unimo.data.batch import Batch, collate
+from unimo.data.batch import Batch
 from unimo.data.examples import (
     Example,
     fragments_example,
@@ -241,6 +241,9 @@ class Pretraining(Task):
         images = self.context.require_images()
         records = [record for path in self.options.images for record in read_images(path)]
         images.check((record.image_id for record in records), ", ".join(self.options.images))
+        lengths = images.num_regions(record.image_id for record in records)
+        sizes = [(length, 0) for length in lengths]
+        collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [
@@ -249,10 +252,9 @@ class Pretraining(Task):
                 )
                 for i in indices
             ]
-            return {"regions": collate(examples, self.context.vocabulary.pad_id)}
+            return {"regions": collate(examples)}
 
-        lengths = images.num_regions(record.image_id for record in records)
-        return TrainingStream("images", lengths, make_batch, self.options.shares.images)
+        return TrainingStream("images", lengths, make_batch, self.options.shares.images, sizes=sizes)
 
     def _pairs(self) -> TrainingStream:
         records = [record for path in self.options.pairs for record in read_caption_records(self.context, path)]
