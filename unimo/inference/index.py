@@ -98,7 +98,9 @@ class VectorIndex:
         """
         assert vectors.shape == (len(entries), self.size)
         with self._locked():
-            self.meta, self._entries = _read_meta(self.folder), {}
+            found = _read_meta(self.folder)
+            if found != self.meta:  # another process added
+                self.meta, self._entries = found, {}
             known = {entry.id for entry in self.entries(side)}
             for entry in entries:
                 if entry.id in known:
@@ -112,7 +114,7 @@ class VectorIndex:
             data_bytes = (self.folder / f"{name}.npy").stat().st_size
             self.meta[side].append({"name": name, "rows": len(entries), "bytes": data_bytes})
             write_json(self.folder / INDEX_NAME, self.meta)
-            self._entries = {}
+            self._entries[side] = [*self.entries(side), *entries]
 
     def vector(self, side: Side, entry_id: str) -> Array:
         """[D] of one entry.
