@@ -13,10 +13,10 @@ world=$output/world
 python -m unimo worlds shapes --output "$world" --num_train 20000 --questions_per_image 6
 python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0 \
     --codebook "$quickstart/regions"
-job() {  # job NAME INIT_FROM: train, choose by nothing, score the test split at the end
+job() {  # job NAME INIT_FROM: train, choose the checkpoint by dev
     python -m unimo train --devices "${DEVICES:-1}" --config "model_configs/finetune/shapes/$1.yaml" --resume \
         --output "$output/$1" --init_from "$2" --data.regions "$output/regions" \
-        --data.train "$world/$1_train.jsonl" --data.evaluate "{test: $world/$1_test.jsonl}" --training.best_metric ""
+        --data.train "$world/$1_train.jsonl" --data.evaluate "{dev: $world/$1_dev.jsonl, test: $world/$1_test.jsonl}"
 }
 job questions "$quickstart/pretraining/checkpoints/best"
 job entailment "$output/questions/checkpoints/best"
