@@ -132,6 +132,33 @@ def test_linear_gradients_equal_paddles() -> None:
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("sizes", [{}, {"vocab_size": 1024, "intermediate_size": 2048}])
+def test_decoding_reads_copies_that_are_gone_afterwards(sizes: dict[str, int]) -> None:
+    """Logits are the same but for rounding, nothing of it is saved, and weights that change are seen again."""
+    model = UnimoModel(replace(CONFIG, **sizes), {"masked_language": 0})
+    model.eval()
+    inputs = ModelInputs(
+        segment_ids=paddle.ones([2, 3], "int64"),
+        order_ids=paddle.zeros([2, 3], "int64"),
+        input_ids=paddle.to_tensor([[1, 2, 3], [4, 5, 6]]),
+        position_ids=paddle.to_tensor([[2, 3, 4]] * 2),
+    )
+
+    def logits() -> np.ndarray:
+        with paddle.no_grad():
+            return model.language_logits(model(inputs)[:, 0]).numpy()
+
+    before, names = logits(), set(model.state_dict())
+    with model.decoding_weights():
+        assert model.layers[0].expand.copies and set(model.state_dict()) == names
+        np.testing.assert_allclose(logits(), before, atol=1e-5)
+    with pytest.raises(RuntimeError), model.decoding_weights():
+        raise RuntimeError
+    assert not any(layer.expand.copies for layer in model.layers) and not model.heads["masked_language"].copies
+    model.heads["masked_language"].bias.set_value(paddle.ones_like(model.heads["masked_language"].bias))
+    np.testing.assert_allclose(logits(), before + 1, atol=1e-5)
+
+
 def test_fused_attention_is_that_of_its_parts() -> None:
     """What GPUs run, on CPU: outputs and gradients, with a bias for every head or one for all."""
     config = UnimoConfig(hidden_size=32, num_attention_heads=4, attention_probs_dropout_prob=0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,9 +32,10 @@ def measure(bench: Bench) -> list[Figure]:
         same: dict[str, Any] = {key: getattr(config, key) for key in sizes}
         same |= {"batch": batch, "prefix": length, "num_steps": steps, "beam_size": BEAM_SIZE}
         transformers = {"transformers": partial(peers.pytorch, "decode", bench.threads, same)}
-        figures.append(
-            bench.compare(f"decode.{name}", decoder.search, "tokens/s", batch * steps, operations, transformers)
-        )
+        with decoder.model.decoding_weights():  # once an evaluation, whatever it decodes
+            figures.append(
+                bench.compare(f"decode.{name}", decoder.search, "tokens/s", batch * steps, operations, transformers)
+            )
     return [*figures, _growth(bench, batch, steps, shapes["text"].num_tokens)]
 
 
@@ -41,9 +43,11 @@ def _growth(bench: Bench, batch: int, steps: int, source: int) -> Figure:
     """Time a token after a source eight times as long, over that after the usual one, source encoding excluded."""
     config = replace(SIZES[bench.size], image_embedding_size=0)
     runs: dict[str, Run] = {}
-    for name, length in (("short", source), ("long", 8 * source)):
-        decoder = Decoder(config, Shape(batch, length), steps, BEAM_SIZE)
-        runs |= {name: bench.clock.timed(decoder.search), f"{name} source": bench.clock.timed(decoder.encode)}
-    seconds = in_turns(runs, bench.repeats)
+    with contextlib.ExitStack() as stack:
+        for name, length in (("short", source), ("long", 8 * source)):
+            decoder = Decoder(config, Shape(batch, length), steps, BEAM_SIZE)
+            stack.enter_context(decoder.model.decoding_weights())
+            runs |= {name: bench.clock.timed(decoder.search), f"{name} source": bench.clock.timed(decoder.encode)}
+        seconds = in_turns(runs, bench.repeats)
     long, short = (seconds[name] - seconds[f"{name} source"] for name in ("long", "short"))
     return Figure(f"decode.growth_{source}_to_{8 * source}", long / short, "times a token")

@@ -11,6 +11,7 @@ from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
 from unimo.modeling.layers import layer_norm, linear
+from unimo.modeling.linear import few_rows
 
 
 class Pooler(nn.Layer):
@@ -33,10 +34,13 @@ class MaskedLanguageHead(nn.Layer):
         self.transform = linear(config, config.hidden_size, config.hidden_size)
         self.norm = layer_norm(config)
         self.bias = self.create_parameter([config.vocab_size], is_bias=True)
+        self.copies: list[Tensor] = []
 
     def forward(self, rows: Tensor, word_embeddings: Tensor) -> Tensor:
         """[N, D] gathered states and [V, D] -> [N, V] logits."""
         transformed = self.norm(F.gelu(self.transform(rows)))
+        if self.copies:
+            return few_rows(transformed, self.copies[0], self.bias)
         return paddle.matmul(transformed, word_embeddings, transpose_y=True) + self.bias
 
 

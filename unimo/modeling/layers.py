@@ -26,7 +26,7 @@ def matrix_init(config: UnimoConfig) -> paddle.ParamAttr:
 
 def linear(config: UnimoConfig, in_size: int, out_size: int) -> Linear:
     """A fully connected layer; the weight is [in, out] as in the release."""
-    return Linear(in_size, out_size, weight_attr=matrix_init(config))
+    return Linear(in_size, out_size, matrix_init(config))
 
 
 def layer_norm(config: UnimoConfig) -> nn.LayerNorm:

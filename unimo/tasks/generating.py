@@ -63,9 +63,10 @@ class GeneratingTask(DownstreamTask):
             return generate(model, model_inputs(batch), settings, begins, opens_word, indices)
 
         batches = sequential_batches(lengths, budget)
-        for indices, results in zip(batches, self.context.processes.map(search, batches), strict=True):
-            for index, hypotheses in zip(indices, results, strict=True):
-                found[index] = hypotheses
+        with model.decoding_weights():
+            for indices, results in zip(batches, self.context.processes.map(search, batches), strict=True):
+                for index, hypotheses in zip(indices, results, strict=True):
+                    found[index] = hypotheses
         return found
 
     def written(self, hypotheses: Sequence[Hypothesis], name: str) -> dict[str, Any]:
