@@ -10,6 +10,7 @@ import pytest
 from unimo.bench import SUITES, Bench, peers, run_suite
 from unimo.bench.byte_pairs import PlainTokenizer
 from unimo.bench.figures import Figure, peer_ratios
+from unimo.bench.suite_padding import batches_by_kind, caption_sizes, make_examples, padding_shares
 from unimo.bench.timing import in_turns
 from unimo.cli.verbs import run_verb
 from unimo.errors import InputError
@@ -105,3 +106,11 @@ def test_the_plain_tokenizer_gives_the_same_ids(cached: bool) -> None:
     texts = ["low lower lowest", "a new newer  town's 12 towers!", "tower lower new"]
     tokenizer = UnimoTokenizer.train(texts * 3, 300)
     assert PlainTokenizer(tokenizer.vocabulary, cached).encode_batch(texts) == tokenizer.encode_batch(texts)
+
+
+def test_padding_is_counted_as_the_batches_have_it() -> None:
+    sizes = caption_sizes([5, 9, 30, 7, 12, 8, 22, 4, 6, 17], regions=True)
+    shares = padding_shares(sizes, 400)
+    for kind, batches in batches_by_kind(make_examples(sizes), 400).items():
+        positions = sum(batch.num_positions for batch in batches)
+        assert shares[kind] == pytest.approx(1 - sum(batch.num_valid for batch in batches) / positions), kind

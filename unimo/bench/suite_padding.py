@@ -19,7 +19,7 @@ from unimo.bench.suites import Bench
 from unimo.bench.workloads import SIZES, build_model
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example
-from unimo.data.packing import Size, fill_rows, packed_batch, packed_batches
+from unimo.data.packing import Size, fill_rows, packed_batch, packed_batches, row_capacity
 from unimo.data.sampling import bucketed_batches
 from unimo.files import read_lines
 from unimo.tokenization import UnimoTokenizer
@@ -111,14 +111,14 @@ def indices_by_kind(sizes: Sequence[Size], tokens_per_batch: int) -> dict[str, l
 
 def padding_shares(sizes: Sequence[Size], tokens_per_batch: int) -> dict[str, float]:
     """Kind of batch -> padded positions among all, counted without making the batches."""
-    used = sum(map(sum, sizes))
+    used, capacity = sum(map(sum, sizes)), row_capacity(sizes)
     positions = {}
     for kind, batches in indices_by_kind(sizes, tokens_per_batch).items():
         positions[kind] = 0
         for batch in batches:
             of_batch = [sizes[index] for index in batch]
             if kind == "packed":
-                rows = [[of_batch[place] for place in row] for row in fill_rows(of_batch)]
+                rows = [[of_batch[place] for place in row] for row in fill_rows(of_batch, capacity)]
                 of_batch = [(sum(size[0] for size in row), sum(size[1] for size in row)) for row in rows]
             positions[kind] += len(of_batch) * sum(_largest(sizes if kind == "fixed" else of_batch))
     return {kind: 1 - used / count for kind, count in positions.items()}
@@ -133,7 +133,10 @@ def batches_by_kind(examples: Sequence[Example], tokens_per_batch: int) -> dict[
         kind: [collate([examples[index] for index in batch], PAD_ID, least=size) for batch in chosen[kind]]
         for kind, size in least.items()
     }
-    return made | {"packed": [packed_batch([examples[index] for index in batch], PAD_ID) for batch in chosen["packed"]]}
+    packed = [
+        packed_batch([examples[index] for index in batch], PAD_ID, row_capacity(sizes)) for batch in chosen["packed"]
+    ]
+    return made | {"packed": packed}
 
 
 def _largest(sizes: Sequence[Size]) -> Size:
