@@ -403,8 +403,11 @@ def test_examples_of_shapes_start_from_a_quickstart(checkout: Checkout, script: 
     (checkout.root / script).parent.mkdir()
     shutil.copy(REPOSITORY / script, checkout.root / script)
     refused = checkout.run(script)
-    assert refused.returncode == 2 and "pretraining/ is missing" in refused.stderr
-    (checkout.root / "runs/shapes/pretraining").mkdir(parents=True)
+    assert refused.returncode == 2 and "pretraining/ or world/ is missing" in refused.stderr
+    for words in (["--help"], ["runs/shapes", "runs/q", "--dry_run"]):
+        assert checkout.run(script, *words).stderr.startswith(f"usage: bash {script} [QUICKSTART] [OUTPUT]")
+    for folder in ("pretraining", "world"):
+        (checkout.root / "runs/shapes" / folder).mkdir(parents=True)
     (checkout.root / "runs/q/world").mkdir(parents=True)
     (checkout.root / "runs/q/world/captions_test.jsonl").touch()
     assert checkout.run(script, "runs/shapes", "runs/q").returncode == 0

@@ -4,10 +4,11 @@
 # QUICKSTART (default: runs/shapes) holds pretraining/ and regions/. 20,000 pictures with 6 questions each are drawn anew;
 # the test pictures hold combinations of colour and shape that none of them shows.
 set -euo pipefail
+if [ $# -gt 2 ] || [[ "${1-}" == --* ]]; then sed -n '/^#   bash/s/^# */usage: /p' "$0" >&2; exit 2; fi
 cd "$(dirname "$0")/../.."
 quickstart=$(realpath -m "${1:-runs/shapes}")
 output=${2:-runs/shapes_questions}
-[ -d "$quickstart/pretraining" ] || { echo "$quickstart: no folder of a quickstart (pretraining/ is missing)" >&2; exit 2; }
+[ -d "$quickstart/pretraining" ] && [ -d "$quickstart/world" ] || { echo "$quickstart: no folder of a quickstart (pretraining/ or world/ is missing)" >&2; exit 2; }
 source run_scripts/setup_env.sh
 world=$output/world
 python -m unimo worlds shapes --output "$world" --num_train 20000 --questions_per_image 6

@@ -4,10 +4,11 @@
 #   bash run_scripts/examples/shapes_search.sh [QUICKSTART] [OUTPUT]
 # QUICKSTART (default: runs/shapes) holds pretraining/ and regions/. The world is drawn anew, with 1,000 test pictures.
 set -euo pipefail
+if [ $# -gt 2 ] || [[ "${1-}" == --* ]]; then sed -n '/^#   bash/s/^# */usage: /p' "$0" >&2; exit 2; fi
 cd "$(dirname "$0")/../.."
 quickstart=$(realpath -m "${1:-runs/shapes}")
 output=${2:-runs/shapes_search}
-[ -d "$quickstart/pretraining" ] || { echo "$quickstart: no folder of a quickstart (pretraining/ is missing)" >&2; exit 2; }
+[ -d "$quickstart/pretraining" ] && [ -d "$quickstart/world" ] || { echo "$quickstart: no folder of a quickstart (pretraining/ or world/ is missing)" >&2; exit 2; }
 source run_scripts/setup_env.sh
 world=$output/world
 python -m unimo worlds shapes --output "$world" --num_train 5000 --num_test 1000

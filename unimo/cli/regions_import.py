@@ -2,7 +2,7 @@
 
 Examples::
 
-    python -m unimo regions import --input trainval_36.tsv --output coco.regions --version vg-36
+    python -m unimo regions import --input trainval_36.tsv --output coco.regions
     python -m unimo regions import --format release-captions --input coco/train_filelist --output coco.regions
     python -m unimo regions import --format release-retrieval --input flickr/features --output flickr.regions
 """

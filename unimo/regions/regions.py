@@ -99,6 +99,8 @@ def assert_same_features(expected: FeatureSpec, found: FeatureSpec, what: str) -
         reason = f"it expects {expected.name} version {expected.version}, these are version {found.version}"
         if expected.name == "proposals":
             reason += "; `regions extract --codebook STORE_IT_WAS_TRAINED_WITH` and that store's flags make them"
+        else:
+            reason += "; if they are the same features, `regions import --version` or `convert --region_version` say so"
     else:
         reason = (
             f"it expects {expected.feature_size} numbers and {expected.num_classes} classes a region, these have "

@@ -91,6 +91,9 @@ def load_tokenizer(path: str | Path) -> UnimoTokenizer:
     if folder.is_file() or (folder / TOKENIZER_NAME).is_file():
         check_listed(*((folder.parent, {folder.name}) if folder.is_file() else (folder, {TOKENIZER_NAME})))
         return UnimoTokenizer.from_pretrained(folder)
+    if folder.is_dir() and not any(folder.glob("*encoder.json")):
+        way_out = "a released checkpoint is converted first, with its dictionary: `unimo convert from-fluid --dictionary`"
+        raise InputError.at(folder, f"no {TOKENIZER_NAME} and no dictionary (*encoder.json); {way_out}")
     return UnimoTokenizer.from_release(folder)
 
 
