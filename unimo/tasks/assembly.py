@@ -92,7 +92,7 @@ def load_tokenizer(path: str | Path) -> UnimoTokenizer:
         check_listed(*((folder.parent, {folder.name}) if folder.is_file() else (folder, {TOKENIZER_NAME})))
         return UnimoTokenizer.from_pretrained(folder)
     if folder.is_dir() and not any(folder.glob("*encoder.json")):
-        way_out = "a released checkpoint is converted first, with its dictionary: `unimo convert from-fluid --dictionary`"
+        way_out = "a released checkpoint is converted first: `unimo convert from-fluid --dictionary`"
         raise InputError.at(folder, f"no {TOKENIZER_NAME} and no dictionary (*encoder.json); {way_out}")
     return UnimoTokenizer.from_release(folder)
 
