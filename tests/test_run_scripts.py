@@ -390,32 +390,6 @@ def test_a_fine_tuning_script_says_how_often_its_job_is_started_again(
     assert f" --devices 1 --max_restarts {restarts} --output {checkout.root.parent}/out " in line
 
 
-@pytest.mark.parametrize(
-    ("script", "starts"),
-    [
-        ("shapes_questions.sh", ["{root}/runs/shapes/pretraining", "runs/q/questions"]),
-        ("shapes_search.sh", ["{root}/runs/shapes/pretraining"]),
-    ],
-)
-def test_examples_of_shapes_start_from_a_quickstart(checkout: Checkout, script: str, starts: list[str]) -> None:
-    script = f"run_scripts/examples/{script}"
-    checkout.interpreter()
-    (checkout.root / script).parent.mkdir()
-    shutil.copy(REPOSITORY / script, checkout.root / script)
-    refused = checkout.run(script)
-    assert refused.returncode == 2 and "pretraining/ or world/ is missing" in refused.stderr
-    for words in (["--help"], ["runs/shapes", "runs/q", "--dry_run"]):
-        assert checkout.run(script, *words).stderr.startswith(f"usage: bash {script} [QUICKSTART] [OUTPUT]")
-    for folder in ("pretraining", "world"):
-        (checkout.root / "runs/shapes" / folder).mkdir(parents=True)
-    (checkout.root / "runs/q/world").mkdir(parents=True)
-    (checkout.root / "runs/q/world/captions_test.jsonl").touch()
-    assert checkout.run(script, "runs/shapes", "runs/q").returncode == 0
-    trained = [line for line in checkout.logged() if " -m unimo train " in line]
-    for start, line in zip(starts, trained, strict=True):
-        assert f"--init_from {start.format(root=checkout.root)}/checkpoints/best " in line
-
-
 def jobs(lines: list[str]) -> dict[str, list[str]]:
     """Name of a trained model -> the words of its command."""
     commands = [line.split() for line in lines if " -m unimo train " in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -85,6 +86,11 @@ def test_an_ordered_map_passes_errors_on_and_ends_its_processes() -> None:
     found = map_in_order(int, ["1", "2", "x", "4"], 2, 2)
     with pytest.raises(ValueError, match="invalid literal"):
         list(found)
+    assert multiprocessing.active_children() == []
+    left = map_in_order(abs, range(-9, 0), 2, 2)
+    next(left)
+    left.close()
+    assert multiprocessing.active_children() == []
     assert list(map_in_order(int, [], 2, 2)) == []
 
 

@@ -55,7 +55,10 @@ class Peer:
         return found
 
     def _last_words(self) -> str:
-        self._process.wait(timeout=60)
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:  # it closed its output, and lives on
+            self._process.kill()
         self._said.seek(0)
         lines = self._said.read().strip().splitlines()
         return lines[-1] if lines else "it ended without a word"

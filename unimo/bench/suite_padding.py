@@ -27,6 +27,7 @@ from unimo.training.task import model_inputs
 
 PAD_ID, VOCABULARY_SIZE = 1, 500
 MOST = 20_000  # texts of a file, drawn
+LONGEST = 512  # tokens of a text, special ones included; longer ones are cut
 TIMED = 512  # of them, whose reading is timed
 TOKENS_PER_BATCH = {"text": 4096, "pair": 8192}
 # a width at which products still rule the time, and a forward over all timed examples takes a second
@@ -50,7 +51,7 @@ def text_lengths(bench: Bench, name: str) -> list[int]:
     if path is None:
         bench.note(f"padding.{name}: made-up texts; --texts and --captions name files of real ones")
         return [round(1.3 * len(text.split())) for text in captions(count)]  # tokens of natural captions
-    lines = [line.split("\t")[0] for _, line in read_lines(path)]
+    lines = [line.rstrip("\r\n").split("\t")[0] for _, line in read_lines(path)]
     rng = np.random.default_rng(7)
     chosen = sorted(rng.choice(len(lines), min(len(lines), MOST), replace=False).tolist())
     assert bench.dictionary is not None
@@ -62,7 +63,7 @@ def caption_sizes(lengths: Sequence[int], regions: bool) -> list[Size]:
     """(regions, tokens) of sequences: with special tokens, and with 10 to 100 regions and the image's own."""
     rng = np.random.default_rng(7)
     counts = rng.integers(10, 101, len(lengths)) + 1 if regions else np.zeros(len(lengths), np.int64)
-    return list(zip(counts.tolist(), [length + 2 for length in lengths], strict=True))
+    return list(zip(counts.tolist(), [min(length + 2, LONGEST) for length in lengths], strict=True))
 
 
 def _padding(bench: Bench, name: str, sizes: Sequence[Size]) -> list[Figure]:
@@ -89,7 +90,7 @@ def make_examples(sizes: Sequence[Size]) -> list[Example]:
     examples = []
     for number, (num_regions, num_tokens) in enumerate(sizes):
         ids = rng.integers(3, VOCABULARY_SIZE - 1, num_tokens - 2).tolist()
-        example = text_example(str(number), [ids], vocabulary, 512)
+        example = text_example(str(number), [ids], vocabulary, LONGEST)
         if num_regions:
             features = rng.random((num_regions, 8), np.float32)
             locations, boxes = rng.random((num_regions, 5), np.float32), np.zeros((num_regions - 1, 4), np.float32)

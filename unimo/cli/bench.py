@@ -62,6 +62,9 @@ def run(arguments: Arguments) -> int:
     """Measure, print a line a figure, and write the file."""
     if arguments.threads < 1 or arguments.repeats < 1:
         raise InputError("threads and repeats: at least 1")
+    given = [name for name in ("texts", "captions", "dictionary") if getattr(arguments, name)]
+    if given and arguments.suite != "padding":
+        raise InputError(f"{given[0]}: only the suite padding reads it")
     if (arguments.texts or arguments.captions) and arguments.dictionary is None:
         raise InputError("dictionary: texts and captions need one to count their tokens")
     set_threads(arguments.threads)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+MOST_WORKERS = 8
 SUMMARY = "bring features of another detector (bottom-up-attention TSV, the release's files) into a store"
 
 
@@ -36,7 +37,8 @@ class Arguments:
     """Put before every image id of the files: `VG_100K/` keeps Visual Genome's numbers apart from COCO's."""
 
     num_workers: int = 0
-    """Processes that decode lines; 0 is one a core. The store is the same for any number."""
+    """Processes that decode lines; 0 is one a core, at most 8, since one process reads and writes for all. The store is
+    the same for any number."""
 
 
 def run(arguments: Arguments) -> int:
@@ -54,7 +56,7 @@ def run(arguments: Arguments) -> int:
             arguments.version,
             lambda done: bar.update(done - bar.n),
             arguments.prefix,
-            arguments.num_workers or usable_cores(),
+            arguments.num_workers or min(usable_cores(), MOST_WORKERS),
         )
     print(f"{arguments.output}: {count} images")
     return 0

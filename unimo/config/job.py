@@ -256,8 +256,9 @@ class JobConfig:
     """Checkpoint folder to start from; empty starts from random weights."""
 
     arch: UnimoConfig | None = None
-    """Sizes of the network; null is the checkpoint's with init_from, and the released base model's without. What is
-    given beside init_from has to agree with the checkpoint, but for dropout."""
+    """Sizes of the network; null is the checkpoint's with init_from, and the released base model's without. Beside
+    init_from, layers, widths, heads and positions have to be the checkpoint's, and both dropouts are taken from here;
+    what an architecture leaves out is the base model's."""
 
     data: DataConfig = field(default_factory=DataConfig)
     """Records and batches."""

@@ -11,7 +11,7 @@ from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
 from unimo.modeling.layers import layer_norm, linear
-from unimo.modeling.linear import few_rows
+from unimo.modeling.linear import few_rows, reads_copies
 
 
 class Pooler(nn.Layer):
@@ -39,7 +39,7 @@ class MaskedLanguageHead(nn.Layer):
     def forward(self, rows: Tensor, word_embeddings: Tensor) -> Tensor:
         """[N, D] gathered states and [V, D] -> [N, V] logits."""
         transformed = self.norm(F.gelu(self.transform(rows)))
-        if self.copies:
+        if self.copies and reads_copies():
             return few_rows(transformed, self.copies[0], self.bias)
         return paddle.matmul(transformed, word_embeddings, transpose_y=True) + self.bias
 

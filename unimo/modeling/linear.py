@@ -42,7 +42,7 @@ class Linear(nn.Linear):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[..., in] -> [..., out]."""
-        if self.copies:
+        if self.copies and reads_copies():
             return few_rows(inputs, self.copies[0], self.bias)
         differentiated = paddle.in_dynamic_mode() and paddle.is_grad_enabled() and not self.weight.stop_gradient
         if differentiated and not inputs.stop_gradient and inputs.place.is_cpu_place():
@@ -51,6 +51,11 @@ class Linear(nn.Linear):
 
 
 LINE, PAGE = 16, 1024  # numbers of a cache line, and of a page of memory
+
+
+def reads_copies() -> bool:
+    """Whether weights are only read: neither trained nor traced."""
+    return paddle.in_dynamic_mode() and not paddle.is_grad_enabled()
 
 
 def few_rows(inputs: Tensor, copy: Tensor, bias: Tensor) -> Tensor:

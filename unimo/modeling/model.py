@@ -104,7 +104,10 @@ class UnimoModel(nn.Layer):
         if "masked_language" not in self.head_sizes or not words.place.is_cpu_place():
             yield
             return
-        weights = {self.heads["masked_language"]: words.t()}
+        head = self.heads["masked_language"]
+        assert not head.copies, "decoding_weights within decoding_weights"
+        with paddle.no_grad():
+            weights = {head: words.t()}
         for each in self.layers.sublayers():
             if isinstance(each, Linear):
                 weights[each] = each.weight

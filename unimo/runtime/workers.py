@@ -79,7 +79,8 @@ def map_in_order(
             if len(pending) >= ahead:
                 first, future = pending.popleft()
                 yield first, future.result()
-        for first, future in pending:
+        while pending:
+            first, future = pending.popleft()
             yield first, future.result()
 
 

@@ -37,6 +37,8 @@ SHAPE = (
     "feed_forward_size",
     "region_norm",
     "location_frequencies",
+    "max_position_embeddings",
+    "layer_norm_epsilon",
 )
 """What an architecture that is given beside a checkpoint must share with it."""
 

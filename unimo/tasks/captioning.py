@@ -93,8 +93,8 @@ class Captioning(GeneratingTask):
     def longest_texts(self) -> dict[str, int]:
         """Captions, tags and what is written."""
         options = self.options
-        tags, written = options.max_tag_tokens, options.decoding.max_length
-        return super().longest_texts() | {"options.max_tag_tokens": tags, "options.decoding.max_length": written}
+        tags = {"options.max_tag_tokens": options.max_tag_tokens} if options.object_tags else {}
+        return super().longest_texts() | tags | {"options.decoding.max_length": options.decoding.max_length}
 
     def streams(self) -> list[TrainingStream]:
         """One record a caption."""

@@ -208,8 +208,10 @@ class UnimoTokenizer:
 
 
 def _engine_threads() -> int:
+    if os.environ.get("TOKENIZERS_PARALLELISM", "").lower() in ("0", "off", "false", "no"):
+        return 1
     given = os.environ.get("RAYON_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) else usable_cores()
+    return int(given) if given.isdecimal() and int(given) else usable_cores()
 
 
 def _refuse_surrogates(texts: Sequence[str]) -> None:

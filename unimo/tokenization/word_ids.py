@@ -7,6 +7,7 @@ import re
 from tokenizers import Tokenizer
 
 MOST_WORDS = 1 << 17  # kept at a time, some 30 MB
+LONGEST_WORD = 64
 
 # GPT-2's cut into words over ASCII, where Python's classes and the engine's are the same
 ASCII_WORD = re.compile(r"'(?:[sdmt]|ll|ve|re)| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+", re.ASCII)
@@ -23,7 +24,8 @@ class WordIds(dict[str, list[int]]):
         if len(self) >= MOST_WORDS:
             self.clear()
         ids: list[int] = self._engine.encode(word, add_special_tokens=False).ids
-        self[word] = ids
+        if len(word) <= LONGEST_WORD:  # rulers and base64 come but once
+            self[word] = ids
         return ids
 
     def encode(self, text: str) -> list[int]:

@@ -56,6 +56,8 @@ def check_same_job(checkpoint: Path, job: JobConfig, options: Any, num_steps: in
         return
     earlier = read_yaml([path])
     for key, before, now in _differences(job, earlier, ""):
+        if key == "arch" and job.arch is None and job.init_from:
+            continue  # the checkpoint's sizes; version 0.1 wrote those of base, which it did not look at
         if not _may_differ(key):
             raise _refusal(path, key, before, now)
     kept = earlier.get("options")
