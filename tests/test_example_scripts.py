@@ -26,8 +26,7 @@ def checkout(tmp_path: Path) -> Checkout:
 def test_examples_of_shapes_start_from_a_quickstart(checkout: Checkout, script: str, starts: list[str]) -> None:
     script = f"run_scripts/examples/{script}"
     checkout.interpreter()
-    (checkout.root / script).parent.mkdir()
-    shutil.copy(REPOSITORY / script, checkout.root / script)
+    shutil.copytree(REPOSITORY / "run_scripts/examples", checkout.root / "run_scripts/examples")
     refused = checkout.run(script)
     assert refused.returncode == 2 and "pretraining/ or world/ is missing" in refused.stderr
     for words in (["--help"], ["runs/shapes", "runs/q", "--dry_run"]):

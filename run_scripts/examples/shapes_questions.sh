@@ -1,19 +1,10 @@
 #!/usr/bin/env bash
 # Questions about drawn pictures, then visual entailment, from a quickstart's pre-training, in a larger world of the same kind.
 #   bash run_scripts/examples/shapes_questions.sh [QUICKSTART] [OUTPUT]
-# QUICKSTART (default: runs/shapes) holds pretraining/ and regions/. 20,000 pictures with 6 questions each are drawn anew;
+# QUICKSTART (default: runs/shapes) holds pretraining/, regions/ and world/. 20,000 pictures with 6 questions each are drawn anew;
 # the test pictures hold combinations of colour and shape that none of them shows.
 set -euo pipefail
-if [ $# -gt 2 ] || [[ "${1-}" == --* ]]; then sed -n '/^#   bash/s/^# */usage: /p' "$0" >&2; exit 2; fi
-cd "$(dirname "$0")/../.."
-quickstart=$(realpath -m "${1:-runs/shapes}")
-output=${2:-runs/shapes_questions}
-[ -d "$quickstart/pretraining" ] && [ -d "$quickstart/world" ] || { echo "$quickstart: no folder of a quickstart (pretraining/ or world/ is missing)" >&2; exit 2; }
-source run_scripts/setup_env.sh
-world=$output/world
-python -m unimo worlds shapes --output "$world" --num_train 20000 --questions_per_image 6
-python -m unimo regions extract --images "$world/images" --output "$output/regions" --max_regions 8 --grid 0 \
-    --codebook "$quickstart/regions"
+source "$(dirname "$0")/from_quickstart.sh" shapes_questions "--num_train 20000 --questions_per_image 6" "$@"
 job() {  # job NAME INIT_FROM: train, choose the checkpoint by dev
     python -m unimo train --devices "${DEVICES:-1}" --config "model_configs/finetune/shapes/$1.yaml" --resume \
         --output "$output/$1" --init_from "$2" --data.regions "$output/regions" \
