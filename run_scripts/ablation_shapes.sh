@@ -1,35 +1,76 @@
 #!/usr/bin/env bash
 # What of pre-training helps? The tiny model on the drawn world, with and without each part, and `ablation.json`.
 #   bash run_scripts/ablation_shapes.sh WORLD_FOLDER [OUTPUT] [--key.of.the.job value ...]
-# WORLD_FOLDER is a quickstart's (world/, regions/, tokenizer/, augmented/). Every run that is done is skipped when it is
-# started again, and one that was interrupted goes on. 12 runs; DEVICES: processes of one run. Keys go to every run.
+# WORLD_FOLDER is a quickstart's (world/, regions/, tokenizer/, augmented/). Each seed's first stage, in which captions and
+# images are learned to be read, is trained once and shared by the variants, which differ in the second. JOBS runs go side
+# by side (default: one a core), each with a log beside it. What is done is skipped when the script is started again, and
+# what was interrupted goes on. Keys go to every run of the second stage.
 set -euo pipefail
 source "$(dirname "$0")/folders.sh" ablation "$@"
 cd "$root"
 base=$folder
+jobs=${JOBS:-$(python -c 'from unimo.runtime.settings import usable_cores; print(usable_cores())')}
+if [ "$jobs" -gt 1 ]; then export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}; fi
+mkdir -p "$output"
 
-variant() {  # variant NAME SEEDS OVERRIDES...
-    local name=$1 seeds=$2 seed run; shift 2
-    for seed in $seeds; do
-        run=$output/$name-seed$seed
-        if [ -f "$run/negatives.json" ]; then continue; fi
-        python -m unimo train --config model_configs/pretrain/tiny.yaml --resume --devices "${DEVICES:-1}" --output "$run" \
-            --tokenizer "$base/tokenizer" --data.regions "$base/regions" --training.seed "$seed" \
-            --options.pairs "$base/world/captions_train.jsonl" --options.texts "$base/world/texts_train.jsonl" \
-            --options.images "$base/world/images_train.jsonl" --options.contrastive.augmented "$base/augmented" \
-            --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${keys[@]}"
-        python -m unimo evaluate-negatives --checkpoint "$run/checkpoints/best" --world "$base/world" \
-            --regions "$base/regions" --json "$run/negatives.json"
-        python -m unimo ablation --runs "$output" --json "$output/ablation.json"
+train() {  # train STAGE RUN SEED OVERRIDES...
+    local stage=$1 run=$2 seed=$3; shift 3
+    python -m unimo train --config "model_configs/pretrain/shapes_$stage.yaml" --resume --devices 1 --output "$run" \
+        --tokenizer "$base/tokenizer" --data.regions "$base/regions" --training.seed "$seed" \
+        --options.pairs "$base/world/captions_train.jsonl" --options.contrastive.augmented "$base/augmented" "$@"
+}
+
+first_stage() {  # first_stage SEED
+    local run=$output/first_stage-$1
+    if [ ! -f "$run/report.json" ]; then train reading "$run" "$1"; fi
+}
+
+variant() {  # variant NAME SEED OVERRIDES...
+    local run=$output/$1-seed$2 seed=$2; shift 2
+    if [ -f "$run/negatives.json" ]; then return; fi
+    train contrast "$run" "$seed" --init_from "$output/first_stage-$seed/checkpoints/latest" \
+        --options.texts "$base/world/texts_train.jsonl" --options.images "$base/world/images_train.jsonl" \
+        --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${keys[@]}"
+    python -m unimo evaluate-negatives --checkpoint "$run/checkpoints/latest" --world "$base/world" \
+        --regions "$base/regions" --json "$run/negatives.json"
+}
+
+running=()
+trap 'if [ ${#running[@]} -gt 0 ]; then kill -- "${running[@]/#/-}" 2> /dev/null || true; wait; fi' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+beside() {  # beside NAME COMMAND...: as soon as fewer than $jobs are running; the first failure ends the rest
+    local log=$output/$1.log; shift
+    until_fewer_than "$jobs"
+    set -m
+    "$@" > "$log" 2>&1 < /dev/null &
+    running+=($!)
+    set +m
+}
+until_fewer_than() {
+    local each
+    while [ ${#running[@]} -ge "$1" ]; do
+        for each in "${!running[@]}"; do
+            if ! kill -0 "${running[each]}" 2> /dev/null; then
+                wait "${running[each]}" || { echo "ablation: a run failed; the logs are in $output" >&2; exit 1; }
+                unset "running[each]"
+            fi
+        done
+        sleep 0.5
     done
 }
 
-variant full "1 2 3"
-variant without_cmcl "1 2 3" --options.contrastive.num_pairs 0
-variant random_captions "1 2 3" --options.contrastive.counts.rewrites 0 --options.contrastive.counts.similar 0 \
-    --options.contrastive.counts.random 4
-variant without_retrieval 1 --options.contrastive.counts.images 0 --options.contrastive.counts.texts 0 \
-    --options.loss_weights.contrastive 1
-variant without_texts 1 --options.shares.texts 0
-variant without_images 1 --options.shares.images 0
+for seed in 1 2 3; do beside "first_stage-$seed" first_stage "$seed"; done
+until_fewer_than 1
+for seed in 1 2 3; do
+    beside "full-seed$seed" variant full "$seed"
+    beside "random_captions-seed$seed" variant random_captions "$seed" --options.contrastive.counts.rewrites 0 \
+        --options.contrastive.counts.similar 0 --options.contrastive.counts.random 6
+    beside "without_cmcl-seed$seed" variant without_cmcl "$seed" --options.contrastive.num_pairs 0
+done
+beside without_retrieval-seed1 variant without_retrieval 1 --options.contrastive.counts.images 0 \
+    --options.contrastive.counts.texts 0 --options.loss_weights.contrastive 1
+beside without_texts-seed1 variant without_texts 1 --options.shares.texts 0
+beside without_images-seed1 variant without_images 1 --options.shares.images 0
+until_fewer_than 1
 python -m unimo ablation --runs "$output" --json "$output/ablation.json"

@@ -21,7 +21,17 @@ from tests.test_run_scripts import SETUP, Checkout
 
 SCRIPTS = REPOSITORY / "run_scripts"
 LAUNCH, SLURM = "run_scripts/launch_multi_node.sh", "run_scripts/cluster/slurm.sh"
-NEEDED = ("folders.sh", "launch_multi_node.sh", "pretrain_base.sh", "pretrain_large.sh", "cluster/slurm.sh")
+ABLATION = "run_scripts/ablation_shapes.sh"
+VARIANTS = [f"{name}-seed{seed}" for seed in (1, 2, 3) for name in ("full", "random_captions", "without_cmcl")]
+VARIANTS += [f"without_{part}-seed1" for part in ("retrieval", "texts", "images")]
+NEEDED = (
+    "ablation_shapes.sh",
+    "folders.sh",
+    "launch_multi_node.sh",
+    "pretrain_base.sh",
+    "pretrain_large.sh",
+    "cluster/slurm.sh",
+)
 # srun runs its command once a node, one after the other, and gives back the highest status
 SRUN = """#!/bin/bash
 while [ "${1#--}" != "$1" ]; do echo "srun $1" >> "$FAKE_LOG"; shift; done
@@ -82,6 +92,33 @@ def test_too_few_arguments_print_the_usage_of_the_script(script: str) -> None:
     found = subprocess.run(["bash", str(SCRIPTS / script)], capture_output=True, text=True)
     assert found.returncode == 2
     assert found.stderr.startswith("usage: ") and script in found.stderr and len(found.stderr.splitlines()) == 1
+
+
+def test_an_ablation_shares_first_stages_and_leaves_out_what_is_done(checkout: Checkout) -> None:
+    output = checkout.root.parent / "out"
+    (output / "full-seed2").mkdir(parents=True)
+    (output / "full-seed2" / "negatives.json").touch()
+    (output / "first_stage-3").mkdir()
+    (output / "first_stage-3" / "report.json").touch()
+    found = checkout.run(ABLATION, "data", "out", "--training.num_steps", "5", JOBS="2")
+    assert found.returncode == 0, found.stderr
+    lines = [line.removesuffix(" with OMP_NUM_THREADS=1") for line in checkout.logged()]
+    assert sorted(lines[:2]) == sorted(line for line in lines if "shapes_reading.yaml" in line)
+    assert lines[-1] == f"python -m unimo ablation --runs {output} --json {output}/ablation.json"
+    runs = {Path(flags["output"]).name: flags for flags in (flags_of(line) for line in lines if " train " in line)}
+    assert set(runs) == {"first_stage-1", "first_stage-2", *VARIANTS} - {"full-seed2"}
+    flags = runs["random_captions-seed3"]
+    assert (flags["init_from"], flags["training.seed"]) == (f"{output}/first_stage-3/checkpoints/latest", "3")
+    assert (flags["options.contrastive.counts.rewrites"], flags["training.num_steps"]) == ("0", "5")
+    assert "training.num_steps" not in runs["first_stage-1"]
+    assert sum("evaluate-negatives" in line for line in lines) == len(VARIANTS) - 1
+
+
+def test_a_run_of_an_ablation_that_fails_ends_it(checkout: Checkout) -> None:
+    found = checkout.run(ABLATION, "data", "out", JOBS="1", FAKE_FAIL="random_captions-seed1")
+    assert found.returncode == 1
+    assert "a run failed" in found.stderr and f"{checkout.root.parent}/out" in found.stderr
+    assert not any(" ablation " in line or "seed2" in line for line in checkout.logged())
 
 
 def test_a_node_is_told_its_number_its_master_and_its_folders(checkout: Checkout) -> None:

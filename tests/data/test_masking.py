@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from unimo.data.masking import (
     Fragments,
     SpanMasking,
-    choose_node,
+    choose_nodes,
     choose_regions,
     choose_spans,
     corrupt_tokens,
@@ -135,15 +136,30 @@ OFFSETS = np.asarray([[0, 1], [1, 5], [5, 12], [12, 15], [15, 19], [19, 24], [24
 
 def test_a_scene_graph_node_is_hidden_whole_and_alone() -> None:
     expected = {(1,), (2,), (3, 4, 5, 6)}
-    found = {tuple(choose_node(NODES, OFFSETS, np.random.default_rng(seed)).tolist()) for seed in range(40)}
+    found = {tuple(choose_nodes(NODES, OFFSETS, np.random.default_rng(seed)).tolist()) for seed in range(40)}
     assert found == expected
 
 
 def test_kinds_of_nodes_are_drawn_equally_often_however_many_there_are() -> None:
     nodes = [Node("object", 6, 12)] * 5 + [Node("relation", 13, 27)]
-    drawn = [len(choose_node(nodes, OFFSETS, np.random.default_rng(seed))) for seed in range(600)]
+    drawn = [len(choose_nodes(nodes, OFFSETS, np.random.default_rng(seed))) for seed in range(600)]
     assert np.mean(np.asarray(drawn) == 4) == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_node_beyond_the_cut_hides_nothing() -> None:
-    assert len(choose_node([Node("object", 40, 45)], OFFSETS, np.random.default_rng(0))) == 0
+    assert len(choose_nodes([Node("object", 40, 45)], OFFSETS, np.random.default_rng(0))) == 0
+
+
+def test_several_nodes_are_hidden_at_once_each_whole_and_relations_alone() -> None:
+    counts = Counter(tuple(choose_nodes(NODES, OFFSETS, np.random.default_rng(seed), most=2)) for seed in range(600))
+    assert set(counts) == {(1,), (2,), (1, 2), (3, 4, 5, 6)}
+    assert counts[3, 4, 5, 6] / 600 == pytest.approx(1 / 3, abs=0.06)
+    assert counts[1, 2] / 600 == pytest.approx(1 / 3, abs=0.06)  # half of the others
+
+
+def test_kinds_of_no_weight_are_never_hidden() -> None:
+    weights = {"object": 0.0, "attribute": 0.0}
+    for seed in range(40):
+        hidden = choose_nodes(NODES, OFFSETS, np.random.default_rng(seed), weights, most=3)
+        assert hidden.tolist() == [3, 4, 5, 6]
+    assert len(choose_nodes(NODES[:2], OFFSETS, np.random.default_rng(0), weights)) == 0

@@ -12,8 +12,10 @@ import yaml
 from tests.conftest import SmallWorld
 from tests.tasks.jobs import job, write_job
 from unimo.cli import main
+from unimo.cli.jobs import load_job
 from unimo.data.formats.captions import read_captions
 from unimo.errors import InputError
+from unimo.tasks.assembly import build_task
 from unimo.tasks.augmented import AugmentedSource
 from unimo.tasks.contrastive_learning import draw_kinds
 
@@ -60,6 +62,24 @@ def test_pretraining_contrasts_what_the_job_wrote(small_world: SmallWorld, augme
     events = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     losses = [event["loss.contrastive"] for event in events if "loss.contrastive" in event]
     assert losses and all(0 < loss < 10 for loss in losses)
+
+
+@pytest.mark.parametrize(("start", "hidden"), [(0, True), (100, False)])
+def test_relations_are_hidden_from_their_step_on(
+    small_world: SmallWorld, augmented: Path, tmp_path: Path, start: int, hidden: bool
+) -> None:
+    values = job(small_world, "pretraining", tmp_path / "run")
+    values["options"] |= {"scenegraph_mask_ratio": 1.0, "scenegraph_kinds": {"object": 0, "attribute": 0}}
+    values["options"] |= {"relation_start_step": start, "generation_share": 0, "region_share": 0}
+    values["options"]["contrastive"] = {"num_pairs": 0, "augmented": str(augmented)}
+    job_config, options = load_job((write_job(tmp_path / "job.yaml", values),), [])
+    task = build_task(job_config, options)
+    pairs = next(stream for stream in task.streams() if stream.name == "pairs")
+    labels = [label for batch in pairs.make_batch(range(60), 0, 5).values() for label in batch.token_labels]
+    phrases = "to the left of right over above under below with in on"
+    wording = {token for ids in task.context.tokenizer.encode_batch([phrases, f"a {phrases}"]) for token in ids}
+    share = np.mean([label in wording for label in labels])
+    assert (share > 0.4) == hidden, share
 
 
 def test_rewrites_are_drawn_kind_by_kind(small_world: SmallWorld, augmented: Path) -> None:

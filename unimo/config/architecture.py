@@ -52,8 +52,8 @@ class UnimoConfig:
     (our own, for models trained from scratch)."""
 
     location_frequencies: int = 0
-    """Sines and cosines of a region's centre, at this many doubling frequencies, beside the 5 numbers of its
-    location; 0 is the release (ours, for models trained from scratch: places become linearly readable)."""
+    """Sines and cosines of a region's centre and sides, at this many doubling frequencies, beside the 5 numbers of its
+    location; 0 is the release (ours, for models trained from scratch: places and sizes become linearly readable)."""
 
     num_roles: int = 0
     """Speaker roles with an embedding of their own (dialogue tasks only)."""
@@ -81,6 +81,11 @@ class UnimoConfig:
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is not in [0, 1)")
+
+    @property
+    def location_size(self) -> int:
+        """Numbers that say where a region is: 5, and with each frequency a sine and a cosine of centre and sides."""
+        return 5 + 8 * self.location_frequencies
 
     @property
     def feed_forward_size(self) -> int:

@@ -106,6 +106,10 @@ def choose_spans(unit_starts: Array, maskable: Array, settings: SpanMasking, rng
     return np.flatnonzero(chosen)
 
 
+RELATION = "relation"
+"""The kind of scene-graph node that says how two objects stand to each other."""
+
+
 class SceneNode(Protocol):
     """A node of a caption's scene graph: its kind (object, attribute, relation) and the characters that say it."""
 
@@ -122,31 +126,55 @@ class SceneNode(Protocol):
         """The character after its last."""
 
 
-def choose_node(
+def choose_nodes(
     nodes: Sequence[SceneNode],
     offsets: Array,
     rng: np.random.Generator,
     kind_weights: Mapping[str, float] | None = None,
+    most: int = 1,
 ) -> Array:
-    """Token positions of one scene-graph node, sorted: a kind is drawn among those there, then a node of it.
+    """Token positions of scene-graph nodes, sorted: a kind is drawn among those there, then a node of it.
 
-    What surrounds the node stays visible, so a relation is asked for with both of its objects in sight. Empty where
-    no token lies in the node drawn (beyond a cut).
+    A relation is hidden alone, so that it is asked for with its objects in sight; beside an object or attribute others
+    are drawn in the same way. Empty where no token lies in the nodes drawn (beyond a cut).
 
     Args:
         nodes: at least one.
         offsets: [T, 2] characters that each token covers.
         rng: source of randomness.
         kind_weights: how often a kind is drawn beside the others; 1 where it is not named.
+        most: how many objects and attributes are drawn at most; how many is drawn uniformly.
     """
-    kinds = sorted({node.kind for node in nodes})
-    weights = np.asarray([(kind_weights or {}).get(kind, 1.0) for kind in kinds])
-    if not weights.any():
+    left = list(nodes)
+    first = _draw_node(left, rng, kind_weights or {})
+    if first is None:
         return np.zeros(0, np.int64)
+    drawn = [first]
+    if first.kind != RELATION and most > 1:
+        left = [node for node in left if node.kind != RELATION]
+        for _ in range(int(rng.integers(most))):
+            left.remove(drawn[-1])
+            another = _draw_node(left, rng, kind_weights or {})
+            if another is None:
+                break
+            drawn.append(another)
+    hidden = np.zeros(len(offsets), bool)
+    for node in drawn:
+        hidden |= (offsets[:, 0] < node.end) & (offsets[:, 1] > node.start)
+    return np.flatnonzero(hidden)
+
+
+def _draw_node(
+    nodes: Sequence[SceneNode], rng: np.random.Generator, kind_weights: Mapping[str, float]
+) -> SceneNode | None:
+    """A node of a kind drawn by weight; None where no kind that is there has any."""
+    kinds = sorted({node.kind for node in nodes})
+    weights = np.asarray([kind_weights.get(kind, 1.0) for kind in kinds])
+    if not weights.any():
+        return None
     kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
     alike = [node for node in nodes if node.kind == kind]
-    node = alike[int(rng.integers(len(alike)))]
-    return np.flatnonzero((offsets[:, 0] < node.end) & (offsets[:, 1] > node.start))
+    return alike[int(rng.integers(len(alike)))]
 
 
 def corrupt_tokens(

@@ -17,8 +17,7 @@ def encoder_flops(config: UnimoConfig, num_rows: int, length: int, num_regions: 
     products = 4 * hidden * hidden + 2 * hidden * inner
     attention = 2 * length * hidden
     positions = num_rows * length
-    places = 5 + 4 * config.location_frequencies
-    regions = num_rows * num_regions * hidden * (config.image_embedding_size + places)
+    regions = num_rows * num_regions * hidden * (config.image_embedding_size + config.location_size)
     return 2 * (positions * config.num_hidden_layers * (products + attention) + regions)
 
 

@@ -61,14 +61,15 @@ class TextEmbeddings(nn.Layer):
 
 
 def place_features(locations: Tensor, num_frequencies: int) -> Tensor:
-    """[B, R, 5] locations -> [B, R, 5 + 4 N]: with sines and cosines of the centre at N doubling frequencies.
+    """[B, R, 5] locations -> [B, R, 5 + 8 N]: with sines and cosines of centre and sides at N doubling frequencies.
 
     The lowest frequency takes the picture's width (height) as half a turn.
     """
     if num_frequencies == 0:
         return locations
-    centres = (locations[:, :, 0:2] + locations[:, :, 2:4]) / 2  # [B, R, 2]
-    angles = [centres * (math.pi * 2**power) for power in range(num_frequencies)]
+    first, second = locations[:, :, 0:2], locations[:, :, 2:4]
+    lengths = paddle.concat([(first + second) / 2, second - first], axis=-1)  # [B, R, 4]
+    angles = [lengths * (math.pi * 2**power) for power in range(num_frequencies)]
     waves = [wave for angle in angles for wave in (paddle.sin(angle), paddle.cos(angle))]
     return paddle.concat([locations, *waves], axis=-1)
 
@@ -80,7 +81,7 @@ class RegionEmbeddings(nn.Layer):
         super().__init__()
         self.features = linear(config, config.image_embedding_size, config.hidden_size)
         self.num_frequencies = config.location_frequencies
-        self.locations = linear(config, 5 + 4 * self.num_frequencies, config.hidden_size)
+        self.locations = linear(config, config.location_size, config.hidden_size)
         self.norm = layer_norm(config)
         self.location_norm = layer_norm(config) if config.region_norm == "separate" else None
         self.dropout = Dropout(config.hidden_dropout_prob)

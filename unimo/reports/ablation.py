@@ -21,7 +21,9 @@ SHOWN = {
     "negatives.matching_head.pairwise.object": "object",
     "negatives.matching_head.pairwise.attribute": "attribute",
     "negatives.matching_head.pairwise.relation": "relation",
+    "negatives.matching_head.shuffled.accuracy": "images exchanged",
     "negatives.likelihood.accuracy": "lik. negatives",
+    "negatives.likelihood.pairwise.relation": "lik. relation",
 }
 """Metric -> heading of its column."""
 

@@ -21,7 +21,7 @@ from unimo.data.examples import (
 from unimo.data.formats.captions import read_captions, read_images
 from unimo.data.formats.texts import read_texts
 from unimo.data.generation_examples import generation_example, hide_history
-from unimo.data.masking import Fragments, SceneNode, SpanMasking, choose_node
+from unimo.data.masking import RELATION, Fragments, SceneNode, SpanMasking, choose_nodes
 from unimo.data.records import CaptionRecord, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
@@ -106,13 +106,21 @@ class PretrainingOptions:
     """Mask semantically complete phrases as units; otherwise words."""
 
     scenegraph_mask_ratio: float = 0.0
-    """Share of masked captions in which one scene-graph node, an object, an attribute or a relation, is hidden in place
-    of random spans; needs contrastive.augmented, where the nodes stand (the released configs have 0.3 base and 0.4
+    """Share of masked captions in which scene-graph nodes, objects, attributes or relations, are hidden in place of
+    random spans; needs contrastive.augmented, where the nodes stand (the released configs have 0.3 base and 0.4
     large under this name; what it did there is not known)."""
 
     scenegraph_kinds: dict[str, float] = field(default_factory=dict)
     """How often a kind of node (object, attribute, relation) is drawn beside the others; 1 where it is not named (ours:
     relations are learned from such masks, and contrastive learning tells them apart only afterwards)."""
+
+    scenegraph_nodes: int = 1
+    """Most objects and attributes that are hidden in a caption; how many is drawn uniformly (ours). A relation is
+    hidden alone, for without its objects it cannot be told."""
+
+    relation_start_step: int = 0
+    """First step whose scene-graph nodes may be relations (ours). Which of two objects is left of the other can be read
+    off an image only by a network that finds both; asked earlier, it guesses from the words, and goes on doing so."""
 
     generation_share: float = 0.5
     """Steps with language that generate rather than fill masks (PAPER: uniform; UNIMO-2: one draw a batch)."""
@@ -280,6 +288,8 @@ class Pretraining(Task):
                     examples.append(self._mask_regions(with_regions(text, regions), rng))
                 else:
                     nodes = sampler.nodes(record, caption) if self.options.scenegraph_mask_ratio else ()
+                    if step < self.options.relation_start_step:
+                        nodes = [node for node in nodes if node.kind != RELATION]
                     text = self._language_example(record.record_id, caption, token_ids[index], generate, rng, nodes)
                     examples.append(with_regions(text, regions))
             return {f"paired_{self._language_name(generate)}": collate(examples)}
@@ -323,7 +333,8 @@ class Pretraining(Task):
             example = text_example(record_id, [ids], vocabulary, self.context.data.max_text_length)
             if nodes and rng.random() < self.options.scenegraph_mask_ratio:
                 weights = self.options.scenegraph_kinds
-                positions = choose_node(nodes, encoding.offsets[: len(ids)], rng, weights) + 1  # after [CLS]
+                most = self.options.scenegraph_nodes
+                positions = choose_nodes(nodes, encoding.offsets[: len(ids)], rng, weights, most) + 1  # after [CLS]
                 if len(positions):
                     return hide_tokens(example, positions, vocabulary, self.options.spans, rng)
             return masked_language_example(example, encoding.unit_starts, vocabulary, self.options.spans, rng)

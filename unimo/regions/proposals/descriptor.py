@@ -1,7 +1,7 @@
 """A fixed description of what is in a box: colour, silhouette, gradients and texture, without its place.
 
-Blocks are brought to comparable size, joined, and turned by a seeded random orthogonal matrix into ``feature_size``
-numbers of about unit variance.
+Blocks are weighted so that none drowns another (variances over the drawn world's objects: colour 29, silhouette 27,
+gradients 12, texture 54, size 1), joined, and turned by a seeded random orthogonal matrix into ``feature_size`` numbers.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def _blocks(lab: Array, box: Array, background: Array) -> Array:
     aspect = np.log(max(1, x2 - x1) / max(1, y2 - y1))
     return np.concatenate(
         [
-            3.0 * _colour(square, foreground),
+            2.0 * _colour(square, foreground),
             2.0 * _silhouette(foreground),
             _gradients(foreground * 255, square[:, :, 0]),
-            2.0 * _texture(square[:, :, 0], foreground, crop),
-            np.asarray([4.0 * size, aspect]),
+            3.0 * _texture(square[:, :, 0], foreground, crop),
+            np.asarray([16.0 * size, aspect]),
         ]
     )
 

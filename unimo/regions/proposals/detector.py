@@ -16,7 +16,7 @@ from unimo.regions.regions import FeatureSpec, Regions
 
 NAME = "proposals"
 # changes whenever the same image and options would give other boxes or numbers
-ALGORITHM_VERSION = "1"
+ALGORITHM_VERSION = "2"
 
 
 class ProposalDetector:
