@@ -1,7 +1,8 @@
 """A fixed description of what is in a box: colour, silhouette, gradients and texture, without its place.
 
 Blocks are weighted so that none drowns another (variances over the drawn world's objects: colour 29, silhouette 27,
-gradients 12, texture 54, size 1), joined, and turned by a seeded random orthogonal matrix into ``feature_size`` numbers.
+gradients 12, texture 54, size 1), joined, and turned by a seeded random orthogonal matrix into
+``feature_size`` numbers.
 """
 
 from __future__ import annotations
