@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What of pre-training helps? The tiny model on the drawn world, with and without each part, and `ablation.json`.
 #   bash run_scripts/ablation_shapes.sh WORLD_FOLDER [OUTPUT] [--key.of.the.job value ...]
-# WORLD_FOLDER is a quickstart's (world/, regions/, tokenizer/, augmented/). Each seed's first stage, in which captions and
-# images are learned to be read, is trained once and shared by the variants, which differ in the second. JOBS runs go side
-# by side (default: one a core), each with a log beside it. What is done is skipped when the script is started again, and
-# what was interrupted goes on. Keys go to every run of the second stage.
+# WORLD_FOLDER is a quickstart's (world/, regions/, tokenizer/, augmented/). The first two stages of a seed, in which captions
+# and images are learned to be read, are trained once and shared by the variants, which differ in the third. JOBS runs go
+# side by side (default: one a core), each with a log beside it. What is done is skipped when the script is started again,
+# and what was interrupted goes on. Keys go to every run of the third stage.
 set -euo pipefail
 source "$(dirname "$0")/folders.sh" ablation "$@"
 cd "$root"
@@ -20,15 +20,17 @@ train() {  # train STAGE RUN SEED OVERRIDES...
         --options.pairs "$base/world/captions_train.jsonl" --options.contrastive.augmented "$base/augmented" "$@"
 }
 
-first_stage() {  # first_stage SEED
-    local run=$output/first_stage-$1
-    if [ ! -f "$run/report.json" ]; then train reading "$run" "$1"; fi
+first_stages() {  # first_stages SEED
+    local reading=$output/reading-seed$1 relations=$output/relations-seed$1
+    if [ -f "$relations/report.json" ]; then return; fi
+    train reading "$reading" "$1"
+    train relations "$relations" "$1" --init_from "$reading/checkpoints/latest"
 }
 
 variant() {  # variant NAME SEED OVERRIDES...
     local run=$output/$1-seed$2 seed=$2; shift 2
     if [ -f "$run/negatives.json" ]; then return; fi
-    train contrast "$run" "$seed" --init_from "$output/first_stage-$seed/checkpoints/latest" \
+    train contrast "$run" "$seed" --init_from "$output/relations-seed$seed/checkpoints/latest" \
         --options.texts "$base/world/texts_train.jsonl" --options.images "$base/world/images_train.jsonl" \
         --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${keys[@]}"
     python -m unimo evaluate-negatives --checkpoint "$run/checkpoints/latest" --world "$base/world" \
@@ -60,7 +62,7 @@ until_fewer_than() {
     done
 }
 
-for seed in 1 2 3; do beside "first_stage-$seed" first_stage "$seed"; done
+for seed in 1 2 3; do beside "first_stages-seed$seed" first_stages "$seed"; done
 until_fewer_than 1
 for seed in 1 2 3; do
     beside "full-seed$seed" variant full "$seed"

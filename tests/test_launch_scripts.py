@@ -96,21 +96,23 @@ def test_too_few_arguments_print_the_usage_of_the_script(script: str) -> None:
 
 def test_an_ablation_shares_first_stages_and_leaves_out_what_is_done(checkout: Checkout) -> None:
     output = checkout.root.parent / "out"
-    (output / "full-seed2").mkdir(parents=True)
-    (output / "full-seed2" / "negatives.json").touch()
-    (output / "first_stage-3").mkdir()
-    (output / "first_stage-3" / "report.json").touch()
+    for done in ("full-seed2/negatives.json", "relations-seed3/report.json"):
+        (output / done).parent.mkdir(parents=True)
+        (output / done).touch()
     found = checkout.run(ABLATION, "data", "out", "--training.num_steps", "5", JOBS="2")
     assert found.returncode == 0, found.stderr
     lines = [line.removesuffix(" with OMP_NUM_THREADS=1") for line in checkout.logged()]
-    assert sorted(lines[:2]) == sorted(line for line in lines if "shapes_reading.yaml" in line)
     assert lines[-1] == f"python -m unimo ablation --runs {output} --json {output}/ablation.json"
-    runs = {Path(flags["output"]).name: flags for flags in (flags_of(line) for line in lines if " train " in line)}
-    assert set(runs) == {"first_stage-1", "first_stage-2", *VARIANTS} - {"full-seed2"}
+    trained = [flags_of(line) for line in lines if " train " in line]
+    shared = {f"{stage}-seed{seed}" for stage in ("reading", "relations") for seed in (1, 2)}
+    assert {Path(flags["output"]).name for flags in trained[:4]} == shared
+    runs = {Path(flags["output"]).name: flags for flags in trained}
+    assert set(runs) == shared | set(VARIANTS) - {"full-seed2"}
+    assert runs["relations-seed2"]["init_from"] == f"{output}/reading-seed2/checkpoints/latest"
     flags = runs["random_captions-seed3"]
-    assert (flags["init_from"], flags["training.seed"]) == (f"{output}/first_stage-3/checkpoints/latest", "3")
+    assert (flags["init_from"], flags["training.seed"]) == (f"{output}/relations-seed3/checkpoints/latest", "3")
     assert (flags["options.contrastive.counts.rewrites"], flags["training.num_steps"]) == ("0", "5")
-    assert "training.num_steps" not in runs["first_stage-1"]
+    assert "training.num_steps" not in runs["reading-seed1"]
     assert sum("evaluate-negatives" in line for line in lines) == len(VARIANTS) - 1
 
 
@@ -118,7 +120,7 @@ def test_a_run_of_an_ablation_that_fails_ends_it(checkout: Checkout) -> None:
     found = checkout.run(ABLATION, "data", "out", JOBS="1", FAKE_FAIL="random_captions-seed1")
     assert found.returncode == 1
     assert "a run failed" in found.stderr and f"{checkout.root.parent}/out" in found.stderr
-    assert not any(" ablation " in line or "seed2" in line for line in checkout.logged())
+    assert not any(" ablation " in line or "full-seed2" in line for line in checkout.logged())
 
 
 def test_a_node_is_told_its_number_its_master_and_its_folders(checkout: Checkout) -> None:
