@@ -37,29 +37,10 @@ variant() {  # variant NAME SEED OVERRIDES...
         --regions "$base/regions" --json "$run/negatives.json"
 }
 
-running=()
-trap 'if [ ${#running[@]} -gt 0 ]; then kill -- "${running[@]/#/-}" 2> /dev/null || true; wait; fi' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-beside() {  # beside NAME COMMAND...: as soon as fewer than $jobs are running; the first failure ends the rest
-    local log=$output/$1.log; shift
+source run_scripts/lanes.sh
+beside() {  # beside NAME COMMAND...: as soon as fewer than $jobs are running
     until_fewer_than "$jobs"
-    set -m
-    "$@" > "$log" 2>&1 < /dev/null &
-    running+=($!)
-    set +m
-}
-until_fewer_than() {
-    local each
-    while [ ${#running[@]} -ge "$1" ]; do
-        for each in "${!running[@]}"; do
-            if ! kill -0 "${running[each]}" 2> /dev/null; then
-                wait "${running[each]}" || { echo "ablation: a run failed; the logs are in $output" >&2; exit 1; }
-                unset "running[each]"
-            fi
-        done
-        sleep 0.5
-    done
+    start into_log "$output/$1.log" "ablation: $1" "${@:2}"
 }
 
 for seed in 1 2 3; do beside "first_stages-seed$seed" first_stages "$seed"; done

@@ -64,55 +64,22 @@ others() {
     stage captioning finetune captioning captioning_train.jsonl captioning jsonl --data.regions "$output/regions"
     stage statements finetune statements statements_train.tsv statements tsv
 }
-others_into_log() {  # whose end is shown where they fail
-    trap 'status=$?; if [ $status -ne 0 ] && [ $status -ne 143 ]; then
-        { echo "quickstart: captioning or statements failed; $log ends:"; tail -n 20 "$log"; } >&3; fi' EXIT
-    others
-}
 
 log=$output/captioning_and_statements.log
-running=()
-start() {  # start COMMAND...: in a process group, which can be ended with all that it started
-    set -m
-    { trap 'exit 143' TERM; "$@"; } < /dev/null &  # bash runs a trap when the job under way has ended
-    running+=($!)
-    set +m
-}
-end_running() {
-    trap '' INT TERM
-    if [ ${#running[@]} -gt 0 ]; then kill -- "${running[@]/#/-}" 2> /dev/null || true; fi
-    wait
-}
-wait_for_running() {  # the first failure ends the rest; `wait -n` overlooks what ended before it was asked (bash 5.2)
-    local lane
-    while [ ${#running[@]} -gt 0 ]; do
-        for lane in "${!running[@]}"; do
-            if ! kill -0 "${running[lane]}" 2> /dev/null; then
-                wait "${running[lane]}"
-                unset "running[lane]"
-            fi
-        done
-        sleep 0.5 || true
-    done
-    running=()
-}
-trap end_running EXIT
-trap 'echo "== stopping, when what runs has saved" >&2; exit 130' INT
-trap 'echo "== stopping, when what runs has saved" >&2; exit 143' TERM
+source run_scripts/lanes.sh
 
 start prepare
-wait_for_running
+until_fewer_than 1
 if [ "$devices" -lt 2 ] || done_before captioning statements || done_before retrieval; then
     start retrieval
-    wait_for_running
+    until_fewer_than 1
     start others
 else  # two jobs of one process never wait for each other; two processes of one job do at every step
     devices=$((devices / 2))
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores / 2 > devices ? cores / 2 / devices : 1))}
     echo "== captioning and statements beside retrieval: $log"
-    exec 3>&2
-    start others_into_log >> "$log" 2>&1
+    start into_log "$log" "quickstart: captioning or statements" others
     start retrieval
 fi
-wait_for_running
+until_fewer_than 1
 python -m unimo report --run "$output"

@@ -119,7 +119,7 @@ def test_an_ablation_shares_first_stages_and_leaves_out_what_is_done(checkout: C
 def test_a_run_of_an_ablation_that_fails_ends_it(checkout: Checkout) -> None:
     found = checkout.run(ABLATION, "data", "out", JOBS="1", FAKE_FAIL="random_captions-seed1")
     assert found.returncode == 1
-    assert "a run failed" in found.stderr and f"{checkout.root.parent}/out" in found.stderr
+    assert "ablation: random_captions-seed1 failed" in found.stderr and f"{checkout.root.parent}/out" in found.stderr
     assert not any(" ablation " in line or "full-seed2" in line for line in checkout.logged())
 
 

@@ -18,6 +18,7 @@ from tests.conftest import REPOSITORY
 COPIED = (
     "run_scripts/setup_env.sh",
     "run_scripts/test.sh",
+    "run_scripts/lanes.sh",
     "run_scripts/quickstart.sh",
     ".ci/run",
     "requirements.txt",
