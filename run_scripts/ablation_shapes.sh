@@ -1,46 +1,27 @@
 #!/usr/bin/env bash
 # What of pre-training helps? The tiny model on the drawn world, with and without each part, and `ablation.json`.
 #   bash run_scripts/ablation_shapes.sh WORLD_FOLDER [OUTPUT] [--key.of.the.job value ...]
-# WORLD_FOLDER is a quickstart's (world/, regions/, tokenizer/, augmented/). The first two stages of a seed, in which captions
-# and images are learned to be read, are trained once and shared by the variants, which differ in the third. JOBS runs go
-# side by side (default: one a core), each with a log beside it. What is done is skipped when the script is started again,
-# and what was interrupted goes on. Keys go to every run of the third stage.
+# WORLD_FOLDER is a quickstart's. The first two stages of a seed, in which captions and images are learned to be read, are
+# trained once and shared by the variants, which differ in the third; shapes_stages.sh tells of JOBS and of starting again.
+# Keys go to every run of the third stage.
 set -euo pipefail
 source "$(dirname "$0")/folders.sh" ablation "$@"
-cd "$root"
-base=$folder
-jobs=${JOBS:-$(python -c 'from unimo.runtime.settings import usable_cores; print(usable_cores())')}
-if [ "$jobs" -gt 1 ]; then export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}; fi
-mkdir -p "$output"
-
-train() {  # train STAGE RUN SEED OVERRIDES...
-    local stage=$1 run=$2 seed=$3; shift 3
-    python -m unimo train --config "model_configs/pretrain/shapes_$stage.yaml" --resume --devices 1 --output "$run" \
-        --tokenizer "$base/tokenizer" --data.regions "$base/regions" --training.seed "$seed" \
-        --options.pairs "$base/world/captions_train.jsonl" --options.contrastive.augmented "$base/augmented" "$@"
-}
+source "$root/run_scripts/shapes_stages.sh"
 
 first_stages() {  # first_stages SEED
     local reading=$output/reading-seed$1 relations=$output/relations-seed$1
-    if [ -f "$relations/report.json" ]; then return; fi
     train reading "$reading" "$1"
     train relations "$relations" "$1" --init_from "$reading/checkpoints/latest"
+    curve "$reading"
+    curve "$relations"
 }
 
 variant() {  # variant NAME SEED OVERRIDES...
     local run=$output/$1-seed$2 seed=$2; shift 2
-    if [ -f "$run/negatives.json" ]; then return; fi
     train contrast "$run" "$seed" --init_from "$output/relations-seed$seed/checkpoints/latest" \
         --options.texts "$base/world/texts_train.jsonl" --options.images "$base/world/images_train.jsonl" \
         --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${keys[@]}"
-    python -m unimo evaluate-negatives --checkpoint "$run/checkpoints/latest" --world "$base/world" \
-        --regions "$base/regions" --json "$run/negatives.json"
-}
-
-source run_scripts/lanes.sh
-beside() {  # beside NAME COMMAND...: as soon as fewer than $jobs are running
-    until_fewer_than "$jobs"
-    start into_log "$output/$1.log" "ablation: $1" "${@:2}"
+    negatives "$run/checkpoints/latest" "$run/negatives.json"
 }
 
 for seed in 1 2 3; do beside "first_stages-seed$seed" first_stages "$seed"; done

@@ -30,6 +30,8 @@ NEEDED = (
     "launch_multi_node.sh",
     "pretrain_base.sh",
     "pretrain_large.sh",
+    "remedies_shapes.sh",
+    "shapes_stages.sh",
     "cluster/slurm.sh",
 )
 # srun runs its command once a node, one after the other, and gives back the highest status
@@ -65,9 +67,9 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def flags_of(line: str) -> dict[str, str]:
-    """`python -m unimo train --a b` -> {a: b}; a flag without a value has none."""
-    assert line.startswith("python -m unimo train ")
-    flags = line.removeprefix("python -m unimo train ").removeprefix("--").split(" --")
+    """`python -m unimo VERB --a b` -> {a: b}; a flag without a value has none."""
+    assert line.startswith("python -m unimo ")
+    flags = line.partition(" --")[2].split(" --")
     return {name: value for name, _, value in (flag.partition(" ") for flag in flags)}
 
 
@@ -87,7 +89,9 @@ def test_pre_training_reads_below_its_folder_and_is_started_again(checkout: Chec
     assert (flags["resume"], flags["output"]) == ("", f"{checkout.root.parent}/out")
 
 
-@pytest.mark.parametrize("script", ["pretrain_base.sh", "launch_multi_node.sh", "ablation_shapes.sh"])
+@pytest.mark.parametrize(
+    "script", ["pretrain_base.sh", "launch_multi_node.sh", "ablation_shapes.sh", "remedies_shapes.sh"]
+)
 def test_too_few_arguments_print_the_usage_of_the_script(script: str) -> None:
     found = subprocess.run(["bash", str(SCRIPTS / script)], capture_output=True, text=True)
     assert found.returncode == 2
@@ -96,9 +100,11 @@ def test_too_few_arguments_print_the_usage_of_the_script(script: str) -> None:
 
 def test_an_ablation_shares_first_stages_and_leaves_out_what_is_done(checkout: Checkout) -> None:
     output = checkout.root.parent / "out"
-    for done in ("full-seed2/negatives.json", "relations-seed3/report.json"):
-        (output / done).parent.mkdir(parents=True)
-        (output / done).touch()
+    trained_before = ["full-seed2", "reading-seed3", "relations-seed3"]
+    for name in trained_before:
+        (output / name).mkdir(parents=True)
+        (output / name / "report.json").touch()
+    (output / "full-seed2" / "negatives.json").touch()
     found = checkout.run(ABLATION, "data", "out", "--training.num_steps", "5", JOBS="2")
     assert found.returncode == 0, found.stderr
     lines = [line.removesuffix(" with OMP_NUM_THREADS=1") for line in checkout.logged()]
@@ -113,13 +119,38 @@ def test_an_ablation_shares_first_stages_and_leaves_out_what_is_done(checkout: C
     assert (flags["init_from"], flags["training.seed"]) == (f"{output}/relations-seed3/checkpoints/latest", "3")
     assert (flags["options.contrastive.counts.rewrites"], flags["training.num_steps"]) == ("0", "5")
     assert "training.num_steps" not in runs["reading-seed1"]
-    assert sum("evaluate-negatives" in line for line in lines) == len(VARIANTS) - 1
+    scored = [Path(flags_of(line)["json"]).parent.name for line in lines if "evaluate-negatives" in line]
+    assert sorted(scored) == sorted({*runs, *trained_before} - {"full-seed2"})
+
+
+def test_remedies_change_one_thing_and_keep_curves(checkout: Checkout) -> None:
+    output = checkout.root.parent / "out"
+    for step in ("00000450", "00001800"):
+        (output / "reading_recipe-seed1" / "checkpoints" / f"step-{step}").mkdir(parents=True)
+    found = checkout.run("run_scripts/remedies_shapes.sh", "data", "out", "--log", "1", JOBS="2")
+    assert found.returncode == 0, found.stderr
+    lines = [line.removesuffix(" with OMP_NUM_THREADS=1") for line in checkout.logged()]
+    assert lines[-1] == f"python -m unimo ablation --runs {output} --json {output}/remedies.json"
+    trained = [flags_of(line) for line in lines if " train " in line]
+    assert all(flags["log"] == "1" for flags in trained)
+    runs = {Path(flags["output"]).name.removesuffix("-seed1"): flags for flags in trained}
+    two_stages = {"recipe", "spans", "plain_locations", "small_weights"}
+    one_stage = {"from_the_start", "mostly_relations", "longer", "negatives_at_once"}
+    assert set(runs) == two_stages | {f"reading_{name}" for name in two_stages} | one_stage
+    shared = {"config", "resume", "devices", "output", "tokenizer", "data.regions", "training.seed", "options.pairs"}
+    shared |= {"options.contrastive.augmented", "log"}
+    changed = {name: set(flags) - shared for name, flags in runs.items()}
+    assert changed["reading_recipe"] == set() and changed["recipe"] == changed["spans"] == {"init_from"}
+    assert changed["reading_plain_locations"] == {"arch.location_frequencies"}
+    assert runs["longer"]["init_from"] == f"{output}/from_the_start-seed1/checkpoints/latest"
+    on_the_way = [flags_of(line)["json"] for line in lines if "captions_per_image" in line]
+    assert on_the_way == [f"{output}/reading_recipe-seed1/negatives-at-{step}.json" for step in (450, 1800)]
 
 
 def test_a_run_of_an_ablation_that_fails_ends_it(checkout: Checkout) -> None:
     found = checkout.run(ABLATION, "data", "out", JOBS="1", FAKE_FAIL="random_captions-seed1")
     assert found.returncode == 1
-    assert "ablation: random_captions-seed1 failed" in found.stderr and f"{checkout.root.parent}/out" in found.stderr
+    assert "random_captions-seed1 failed" in found.stderr and f"{checkout.root.parent}/out" in found.stderr
     assert not any(" ablation " in line or "full-seed2" in line for line in checkout.logged())
 
 

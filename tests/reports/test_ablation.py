@@ -36,6 +36,21 @@ def test_means_and_spreads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert lines[3].startswith("| without_cmcl | 1 | 10.0 | -")
 
 
+def test_curves_of_checkpoints_on_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, shares in ((1, {1000: 0.5, 200: 0.25}), (2, {1000: 0.75})):
+        run = tmp_path / f"reading-seed{seed}"
+        write_run(run, 0.6, 0.5)
+        for step, share in shares.items():
+            words = {"hidden_words": {"pairwise": {"object": 1.0, "relation": share}}}
+            (run / f"negatives-at-{step}.json").write_text(json.dumps(words))
+    assert main(["ablation", "--runs", str(tmp_path), "--json", str(tmp_path / "ablation.json")]) == 0
+    steps = json.loads((tmp_path / "ablation.json").read_text())["curves"]["reading"]
+    assert list(steps) == ["200", "1000"]
+    assert steps["1000"]["negatives.hidden_words.pairwise.relation"]["mean"] == 0.625
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["| reading | 200 | 100.0 | - | 25.0 |", "| reading | 1000 | 100.0 ± 0.0 | - | 62.5 ± 17.7 |"]
+
+
 def test_nothing_finished_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "full-seed1", 0.6, None)
     with pytest.raises(InputError, match="no finished run"):

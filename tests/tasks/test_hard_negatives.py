@@ -73,6 +73,13 @@ def test_the_verb_scores_a_checkpoint(expected: Any) -> None:
         assert found[scorer]["shuffled"]["accuracy"] < 0.5
 
 
+def test_hidden_words_are_compared_where_captions_differ_token_by_token(expected: Any) -> None:
+    words = expected[0]["hidden_words"]
+    assert words["compared"]["object"] > 0.5 and 0 < words["compared"]["relation"] < 1
+    for part in (words, words["shuffled"]):
+        assert all(0 <= value <= 1 for value in part["pairwise"].values())
+
+
 def test_the_predictions_give_the_same_numbers(expected: Any) -> None:
     found, lines = expected
     for scorer in ("matching_head", "likelihood"):

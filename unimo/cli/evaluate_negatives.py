@@ -7,13 +7,15 @@ Examples::
 
 The wrong captions are made from the world's ground truth: another object, another attribute, another relation. They
 are scored by the matching head and by the caption's likelihood, for seen and for unseen combinations of colour and
-shape, and once more with the images exchanged, where a model that looks falls to chance.
+shape, and once more with the images exchanged, where a model that looks falls to chance. Besides, the words in which
+a wrong caption differs are hidden in the right one: does the masked language model prefer the right ones?
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +68,7 @@ def run(arguments: Arguments) -> int:
     from unimo.tasks.assembly import load_model
     from unimo.tasks.found_images import find_split_images
     from unimo.tasks.hard_negatives import predictions, score_hard_negatives, summarize
+    from unimo.tasks.hidden_words import hidden_words
 
     items = _items(arguments)
     image_ids = sorted({item.image_id for item in items})
@@ -80,7 +83,7 @@ def run(arguments: Arguments) -> int:
     context, model = load_model(arguments.checkpoint, data, images)
     context.require_images().check(image_ids, arguments.world)
     scores = score_hard_negatives(context, model, items)
-    results = summarize(items, scores)
+    results = {**summarize(items, scores), "hidden_words": hidden_words(context, model, items)}
     _show(results, list(scores))
     if arguments.predictions is not None:
         _write_lines(arguments.predictions, predictions(items, scores))
@@ -128,8 +131,13 @@ def _show(results: dict[str, Any], scorers: list[str]) -> None:
     for scorer in scorers:
         for part in ("", "seen", "unseen", "shuffled"):
             values = results[scorer][part] if part else results[scorer]
-            pairwise = ", ".join(f"{kind} {_shown(value)}" for kind, value in values["pairwise"].items())
-            print(f"{scorer} {part or 'all'}: {_shown(values['accuracy'])}; one against one: {pairwise}")
+            print(f"{scorer} {part or 'all'}: {_shown(values['accuracy'])}; one against one: {_pairwise(values)}")
+    words = results["hidden_words"]
+    print(f"hidden words, the right ones against others: {_pairwise(words)}; shuffled: {_pairwise(words['shuffled'])}")
+
+
+def _pairwise(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{kind} {_shown(value)}" for kind, value in values["pairwise"].items())
 
 
 def _shown(value: float | None) -> str:

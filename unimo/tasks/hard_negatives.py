@@ -45,7 +45,7 @@ def score_hard_negatives(
     return {
         name: NegativeScores(
             negative_scores(context, model, items, scorer),
-            negative_scores(context, model, _with_other_images(items), scorer),
+            negative_scores(context, model, with_other_images(items), scorer),
         )
         for name, scorer in SCORERS.items()
         if scorer != "match" or "match" in model.head_sizes
@@ -114,21 +114,31 @@ def accuracies(scores: Array) -> dict[str, Any]:
     Values are None where there are no items.
     """
     beaten = scores[:, :1] > scores[:, 1:]
-    starts = np.cumsum([0, *COUNTS.values()])
-    kinds = {kind: beaten[:, starts[place] : starts[place + 1]] for place, kind in enumerate(COUNTS)}
     return {
         "accuracy": _mean(beaten.all(axis=1)),
-        "pairwise": {kind: _mean(values) for kind, values in kinds.items()},
-        "accuracy_by_kind": {kind: _mean(values.all(axis=1)) for kind, values in kinds.items()},
+        "pairwise": mean_by_kind(beaten),
+        "accuracy_by_kind": {kind: _mean(values.all(axis=1)) for kind, values in _by_kind(beaten).items()},
     }
 
 
-def _mean(values: ArrayLike) -> float | None:
-    return float(np.asarray(values, np.float64).mean()) if np.size(values) else None
+def mean_by_kind(values: Array, counted: Array | None = None) -> dict[str, float | None]:
+    """Kind -> mean of its columns of [N, NUM_WRONG] values, those that ``counted`` marks; None where there are none."""
+    marked = _by_kind(np.ones_like(values, bool) if counted is None else counted)
+    return {kind: _mean(each[marked[kind]]) for kind, each in _by_kind(values).items()}
 
 
-def _with_other_images(items: Sequence[HardNegatives]) -> list[HardNegatives]:
+def with_other_images(items: Sequence[HardNegatives]) -> list[HardNegatives]:
     """Every image's captions with the next image."""
     names = sorted({item.image_id for item in items})
     other = dict(zip(names, [*names[1:], *names[:1]], strict=True))
     return [HardNegatives(other[item.image_id], item.caption, item.wrong, item.unseen) for item in items]
+
+
+def _by_kind(values: Array) -> dict[str, Array]:
+    """Kind -> its columns of [N, NUM_WRONG] values."""
+    starts = np.cumsum([0, *COUNTS.values()])
+    return {kind: values[:, starts[place] : starts[place + 1]] for place, kind in enumerate(COUNTS)}
+
+
+def _mean(values: ArrayLike) -> float | None:
+    return float(np.asarray(values, np.float64).mean()) if np.size(values) else None
