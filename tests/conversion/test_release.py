@@ -167,11 +167,11 @@ def test_two_classifiers_need_a_choice(config: UnimoConfig, everything: FluidChe
 
 def test_left_over_names_are_errors_unless_named(config: UnimoConfig, trained: FluidCheckpoint) -> None:
     more = FluidCheckpoint({**trained.parameters, "loss_scaling_0": np.ones(1, np.float32)})
-    with pytest.raises(InputError, match=r"without a place in the model: loss_scaling_0; .* --allow-unused"):
+    with pytest.raises(InputError, match=r"without a place in the model: loss_scaling_0; .* --allow_unused"):
         from_fluid(more, config, "folder")
     assert "left out: loss_scaling_0" in from_fluid(more, config, "folder", allow_unused=["loss_scaling"]).notes
     deeper = dataclasses.replace(config, num_hidden_layers=1)
-    with pytest.raises(InputError, match=r"no place for: encoder_layer_1_.* --allow-unused") as caught:
+    with pytest.raises(InputError, match=r"no place for: encoder_layer_1_.* --allow_unused") as caught:
         from_fluid(FluidCheckpoint(trained.parameters), deeper, "folder")
     assert "\n" not in str(caught.value)
     converted = from_fluid(FluidCheckpoint(trained.parameters), deeper, "folder", allow_unused=["encoder_layer_1_"])
@@ -226,7 +226,7 @@ def test_what_the_config_leaves_open(config: UnimoConfig, everything: FluidCheck
 
 def test_what_the_original_cannot_express(config: UnimoConfig) -> None:
     arrays = {"heads.answers.dense.bias": np.zeros(3, np.float32), "text_embeddings.words.weight": np.zeros((2, 3))}
-    with pytest.raises(InputError, match=r"place in the original: heads.answers.dense.bias; .* --allow-unused"):
+    with pytest.raises(InputError, match=r"place in the original: heads.answers.dense.bias; .* --allow_unused"):
         to_fluid(arrays, config, {"answers": 3}, "folder")
     checkpoint, notes = to_fluid(arrays, config, {"answers": 3}, "folder", allow_unused=["heads.answers."])
     assert set(checkpoint.parameters) == {"word_embedding"} and notes == ("left out: heads.answers.dense.bias",)

@@ -174,7 +174,7 @@ def test_pdparams_there_and_back(small_world: SmallWorld, tmp_path: Path, capsys
     capsys.readouterr()
     assert convert("from-pdparams", tmp_path / "more.pdparams", tmp_path / "more", *arch) == 2
     assert "more.pdparams: parameters without a place in the model: more; " in capsys.readouterr().err
-    assert convert("from-pdparams", tmp_path / "more.pdparams", tmp_path / "more", *arch, "--allow-unused", "more") == 0
+    assert convert("from-pdparams", tmp_path / "more.pdparams", tmp_path / "more", *arch, "--allow_unused", "more") == 0
     assert "left out: more\n" in capsys.readouterr().out
     fewer = {name: value for name, value in model.state_dict().items() if "positions" not in name}
     paddle.save({**fewer, "odd": paddle.zeros([2], "int64")}, str(tmp_path / "fewer.pdparams"))
@@ -191,7 +191,7 @@ def test_goldens_from_the_command_line(goldens: Path, tmp_path: Path, capsys: py
     source, arch = goldens / "model_a" / "fluid_ckpt", ["--arch", str(goldens / "config" / "tiny.json")]
     assert convert("from-fluid", source, tmp_path / "all", *arch) == 2
     assert f"{source}: several classifiers (cls_out_1_, cls_out_3_)" in capsys.readouterr().err
-    assert convert("from-fluid", source, tmp_path / "all", *arch, "--allow-unused", "cls_out_1_") == 0
+    assert convert("from-fluid", source, tmp_path / "all", *arch, "--allow_unused", "cls_out_1_") == 0
     assert convert("to-fluid", tmp_path / "all", tmp_path / "fluid") == 0
     names = {path.name for path in source.iterdir()} - {"cls_out_1_w", "cls_out_1_b"}
     assert {path.name for path in (tmp_path / "fluid").iterdir()} == names

@@ -60,8 +60,13 @@ def test_predict_captions_one_photograph(
     capsys.readouterr()
     photo = next((small_world.world / "images").glob("test_*.png"))
     checkpoint = str(output / "checkpoints" / "best")
-    assert main(["predict", "--task", "captioning", "--checkpoint", checkpoint, "--images", str(photo)]) == 0
+    asked = ["predict", "--task", "captioning", "--checkpoint", checkpoint, "--images", str(photo)]
+    assert main(asked) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+    assert main([*asked, "--options.decoding.num_best", "2", "--options.decoding.beam_size", "3"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["candidates"]) == 2
+    assert main([*asked, "--options.decoding.num_bests", "2"]) == 2
+    assert "num_best" in capsys.readouterr().err
 
 
 def test_predict_ranks_images_for_a_text(

@@ -2,7 +2,7 @@
 
 Examples::
 
-    python -m unimo predict --task captioning --checkpoint C --images photo.jpg
+    python -m unimo predict --task captioning --checkpoint C --images photo.jpg --options.decoding.beam_size 3
     python -m unimo predict --task retrieval --checkpoint C --images photos --texts "a dog on a beach"
     python -m unimo predict --task text_classification --checkpoint C --texts "a charming journey"
 """
@@ -10,6 +10,7 @@ Examples::
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from unimo.data.examples import RegionInput
 
 SUMMARY = "captions, labels or rankings for one's own photographs and texts"
+JOB = True
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The checkpoint and what it is asked about."""
+    """The checkpoint and what it is asked about; every other `--a.b value` overrides a key of the checkpoint's job."""
 
     task: str
     """The checkpoint's task: captioning, retrieval, visual_entailment, question_answering, text_classification,
@@ -44,7 +46,7 @@ class Arguments:
     """File for the predictions, one JSON object a line; without it they are printed."""
 
 
-def run(arguments: Arguments) -> int:
+def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     """Predict, and print or write one line an answer."""
     import paddle
 
@@ -54,7 +56,7 @@ def run(arguments: Arguments) -> int:
     from unimo.training.task import PredictionRequest
 
     config = checkpoint_folder(arguments.checkpoint, with_job=True) / CONFIG_NAME
-    job, options = load_job((config,), ["--data.regions", str(arguments.regions or "")])
+    job, options = load_job((config,), [*job_argv, "--data.regions", str(arguments.regions or "")])
     if job.task != arguments.task:
         raise InputError(f"{arguments.checkpoint}: was trained for {job.task}, not {arguments.task}")
     task, model = load_for_inference(arguments.checkpoint, job.task, options, job.data)
@@ -97,3 +99,10 @@ def _show(predictions: list[dict[str, Any]], output: Path | None) -> None:
             print(prediction["caption"] if len(predictions) == 1 else f"{prediction['image']}\t{prediction['caption']}")
     else:
         print("\n".join(lines))
+
+
+def job_help(argv: Sequence[str]) -> str:
+    """Help for the keys of a job: those of its task besides, where ``argv`` names a checkpoint."""
+    from unimo.cli.jobs import job_help as describe
+
+    return describe(argv, of_checkpoint=True)

@@ -56,7 +56,7 @@ def from_pdparams(
     model = fresh_model(_fit(config, arrays, path), heads, seed, path)
     wanted = model.state_dict()
     strangers, absent = set(arrays) - set(wanted), set(wanted) - set(arrays)
-    check_all_named(strangers, (), path, "parameters without a place in the model", "--allow-unused")
+    check_all_named(strangers, (), path, "parameters without a place in the model", "--allow_unused")
     check_all_named(absent, allow_missing, path, "parameters missing from the file", "--allow-missing")
     load_arrays(model, arrays, path, heads, allow_missing=sorted(absent))
     left = set(given) - set(arrays)

@@ -85,7 +85,7 @@ def from_fluid(
     known = {name for name in checkpoint.parameters if our_name(name)}
     chosen, notes = _choose(known, task, allow_unused, source)
     strangers = set(checkpoint.parameters) - known
-    check_all_named(strangers, allow_unused, source, "parameters without a place in the model", "--allow-unused")
+    check_all_named(strangers, allow_unused, source, "parameters without a place in the model", "--allow_unused")
     arrays = {name: checkpoint.parameters[name] for name in sorted(chosen)}
     config, text_only = _fit(config, arrays, task)
     notes += text_only
@@ -116,7 +116,7 @@ def to_fluid(
     _check_original_can(config, source)
     num_labels = heads.get("classifier", 0)
     parameters, unused = to_release(arrays, num_labels)
-    check_all_named(unused, allow_unused, source, "parameters without a place in the original", "--allow-unused")
+    check_all_named(unused, allow_unused, source, "parameters without a place in the original", "--allow_unused")
     notes = (f"left out: {listed(unused)}",) if unused else ()
     checkpoint = FluidCheckpoint(parameters)
     return (with_state(checkpoint, optimizer, num_labels) if optimizer else checkpoint), notes
@@ -134,7 +134,7 @@ def _choose(
     if len(sizes) > 1:
         stems = ", ".join(f"cls_out_{size}_" for size in sorted(sizes))
         raise InputError.at(
-            source, f"several classifiers ({stems}): choose by --task, or name those to leave out with --allow-unused"
+            source, f"several classifiers ({stems}): choose by --task, or name those to leave out with --allow_unused"
         )
     left = known - chosen
     return chosen, [f"not used by {task}, left out: {listed(left)}"] if left else []
@@ -214,7 +214,7 @@ def _check_fit(
                 raise InputError.at(Path(source) / name, f"shape {found}, expected {shape} in this architecture")
     unused = [name for name in arrays if name not in placed]
     what = "parameters that this architecture has no place for"
-    check_all_named(unused, (), source, what, "--allow-unused")
+    check_all_named(unused, (), source, what, "--allow_unused")
     check_all_named(absent, allow_missing, source, "parameters missing from the checkpoint", "--allow-missing")
     return fresh
 

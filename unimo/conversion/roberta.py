@@ -88,7 +88,7 @@ def from_roberta(
     used = {name for place in ours for name in roberta_names(place)} | {TOKEN_TYPES, TIED_WEIGHT, TIED_BIAS, *BUFFERS}
     pooler = [name for name in given if name.startswith(POOLER)]
     unused = given - used - set(pooler)
-    check_all_named(unused, allow_unused, source, "parameters without a place in the model", "--allow-unused")
+    check_all_named(unused, allow_unused, source, "parameters without a place in the model", "--allow_unused")
     notes += [f"left out: {listed(unused)}"] if unused else []
     notes += [f"left out: {listed(pooler)} (tanh; the poolers here use relu)"] if pooler else []
     fresh = sorted(set(model.state_dict()) - set(ours))
