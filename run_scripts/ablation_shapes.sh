@@ -18,6 +18,7 @@ first_stages() {  # first_stages SEED
 
 variant() {  # variant NAME SEED OVERRIDES...
     local run=$output/$1-seed$2 seed=$2; shift 2
+    until [ -f "$output/relations-seed$seed/report.json" ]; do sleep 1; done  # of another lane
     train contrast "$run" "$seed" --init_from "$output/relations-seed$seed/checkpoints/latest" \
         --options.texts "$base/world/texts_train.jsonl" --options.images "$base/world/images_train.jsonl" \
         --data.evaluate "{test: $base/world/retrieval_test.jsonl}" "$@" "${keys[@]}"
@@ -25,7 +26,6 @@ variant() {  # variant NAME SEED OVERRIDES...
 }
 
 for seed in 1 2 3; do beside "first_stages-seed$seed" first_stages "$seed"; done
-until_fewer_than 1
 for seed in 1 2 3; do
     beside "full-seed$seed" variant full "$seed"
     beside "random_captions-seed$seed" variant random_captions "$seed" --options.contrastive.counts.rewrites 0 \

@@ -41,8 +41,8 @@ else
 fi
 """
 # What stands in an environment's bin/: logs its arguments, tells how many cores there are, fails where FAKE_FAIL is a
-# part of them, and where FAKE_SLEEP is one goes
-# on for as long as nobody ends it with SIGTERM, and takes a second to save.
+# part of them, and where FAKE_SLEEP is one goes on for as long as nobody ends it with SIGTERM, and takes a second to
+# save; with FAKE_REPORTS trainings leave a report.
 TOOL = """#!/bin/bash
 line="$(basename "$0") $*"
 if [ "$1" = -c ]; then echo "${FAKE_CORES:-2}"; exit; fi
@@ -53,6 +53,9 @@ if [ -n "${FAKE_SLEEP:-}" ] && [[ "$line" == *$FAKE_SLEEP* ]]; then
     sleep 611 & wait
 fi
 if [ -n "${FAKE_FAIL:-}" ] && [[ "$line" == *$FAKE_FAIL* ]]; then exit "${FAKE_STATUS:-1}"; fi
+if [ -n "${FAKE_REPORTS:-}" ] && [[ "$line" =~ " train ".*" --output "([^ ]+) ]]; then
+    mkdir -p "${BASH_REMATCH[1]}" && touch "${BASH_REMATCH[1]}/report.json"
+fi
 """
 
 
