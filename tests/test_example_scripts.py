@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkouts import Checkout
 from tests.conftest import REPOSITORY
-from tests.test_run_scripts import Checkout
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.checkouts import SETUP, Checkout
 from tests.conftest import REPOSITORY, SmallWorld
 from tests.faults.jobs import Run
 from tests.tasks.jobs import job, write_job
-from tests.test_run_scripts import SETUP, Checkout
 
 SCRIPTS = REPOSITORY / "run_scripts"
 LAUNCH, SLURM = "run_scripts/launch_multi_node.sh", "run_scripts/cluster/slurm.sh"

@@ -1,130 +1,21 @@
-"""The set-up, test and CI scripts, run for real on an interpreter, a pip and tools that only pretend and keep a log."""
+"""The set-up, test, CI and fine-tuning scripts on tools that only pretend."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.checkouts import CI, SETUP, TEST, Checkout
 from tests.conftest import REPOSITORY
-
-COPIED = (
-    "run_scripts/setup_env.sh",
-    "run_scripts/test.sh",
-    "run_scripts/lanes.sh",
-    "run_scripts/quickstart.sh",
-    ".ci/run",
-    "requirements.txt",
-    "requirements-gpu.txt",
-    "pyproject.toml",
-)
-# An interpreter: the questions it is asked (-c) go to the real one, which is told another version and path.
-INTERPRETER = """#!/bin/bash
-if [ "$1" = -c ]; then
-    exec {real} -c "import sys; sys.version_info = ({version}, 0); sys._base_executable = '$0'
-{before}
-$2"
-elif [ "$1" = --version ]; then
-    echo "Python pretended"
-else
-    echo "python $*" >> "$FAKE_LOG"
-    for folder; do :; done
-    mkdir -p "$folder/bin" && touch "$folder/pyvenv.cfg"
-    for tool in python ruff mypy; do cp {tool} "$folder/bin/$tool"; done
-fi
-"""
-# What stands in an environment's bin/: logs its arguments, tells how many cores there are, fails where FAKE_FAIL is a
-# part of them, and where FAKE_SLEEP is one goes on for as long as nobody ends it with SIGTERM, and takes a second to
-# save; with FAKE_REPORTS trainings leave a report.
-TOOL = """#!/bin/bash
-line="$(basename "$0") $*"
-if [ "$1" = -c ]; then echo "${FAKE_CORES:-2}"; exit; fi
-if [ -n "${OMP_NUM_THREADS:-}" ]; then line="$line with OMP_NUM_THREADS=$OMP_NUM_THREADS"; fi
-echo "$line" >> "$FAKE_LOG"
-if [ -n "${FAKE_SLEEP:-}" ] && [[ "$line" == *$FAKE_SLEEP* ]]; then
-    trap 'sleep 1; echo "$line" >> "$FAKE_LOG.saved"; exit 75' TERM
-    sleep 611 & wait
-fi
-if [ -n "${FAKE_FAIL:-}" ] && [[ "$line" == *$FAKE_FAIL* ]]; then exit "${FAKE_STATUS:-1}"; fi
-if [ -n "${FAKE_REPORTS:-}" ] && [[ "$line" =~ " train ".*" --output "([^ ]+) ]]; then
-    mkdir -p "${BASH_REMATCH[1]}" && touch "${BASH_REMATCH[1]}/report.json"
-fi
-"""
-
-
-class Checkout:
-    """A copy of the scripts in a folder with a blank in its name, and pretending interpreters on the PATH."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root, self.bin, self.log = folder / "a house", folder / "bin", folder / "log"
-        for name in COPIED:
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, self.root / name)
-        self.bin.mkdir()
-        _program(folder / "tool", TOOL)
-        for name in ("3.13", "3.12", "3.11"):  # as an empty pyenv shim: it exists, and does not work
-            _program(self.bin / f"python{name}", "#!/bin/bash\nexit 127\n")
-
-    @property
-    def venv(self) -> Path:
-        return self.root / ".venv"
-
-    def interpreter(self, name: str = "python3", version: str = "3, 11", has_ensurepip: bool = True) -> Path:
-        before = "" if has_ensurepip else "sys.modules['ensurepip'] = None"
-        tool = self.bin.parent / "tool"
-        return _program(
-            self.bin / name,
-            INTERPRETER.format(real=sys.executable, version=version, before=before, tool=tool),
-        )
-
-    def environment(self, **variables: str) -> Mapping[str, str]:
-        return {"PATH": f"{self.bin}{os.pathsep}/usr/bin{os.pathsep}/bin", "FAKE_LOG": str(self.log), **variables}
-
-    def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = self.environment(**variables)
-        command = ["bash", str(self.root / script), *arguments]
-        return subprocess.run(
-            command, cwd=self.root.parent, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
-
-    def logged(self) -> list[str]:
-        """What the pretending programs were asked since the last look."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        self.log.unlink(missing_ok=True)
-        return lines
-
-
-def _program(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
-
-
-SETUP, TEST, CI = "run_scripts/setup_env.sh", "run_scripts/test.sh", ".ci/run"
-QUICKSTART = "run_scripts/quickstart.sh"
-STAGES = [
-    "world",
-    "regions",
-    "tokenizer",
-    "augment",
-    "pretraining",
-    "negatives",
-    "captioning",
-    "retrieval",
-    "statements",
-]
 
 
 def test_first_run_installs_and_second_does_nothing(checkout: Checkout) -> None:
@@ -392,111 +283,3 @@ def test_a_fine_tuning_script_says_how_often_its_job_is_started_again(
     line = checkout.logged()[-1]
     assert line.startswith("python -m unimo train --resume ") and line.endswith(" --training.seed 3")
     assert f" --devices 1 --max_restarts {restarts} --output {checkout.root.parent}/out " in line
-
-
-def jobs(lines: list[str]) -> dict[str, list[str]]:
-    """Name of a trained model -> the words of its command."""
-    commands = [line.split() for line in lines if " -m unimo train " in line]
-    return {Path(words[words.index("--output") + 1]).name: words for words in commands}
-
-
-@pytest.mark.parametrize(
-    ("cores", "given", "together", "apart", "threads"),
-    [
-        (1, "", 1, 1, ""),
-        (2, "", 2, 1, "1"),
-        (8, "", 2, 1, "4"),
-        (8, "3", 3, 1, "4"),
-        (8, "4", 4, 2, "2"),
-        (8, "1", 1, 1, ""),
-        (2, "8", 8, 4, "1"),
-    ],
-)
-def test_quickstart_runs_every_stage_once(
-    checkout: Checkout, cores: int, given: str, together: int, apart: int, threads: str
-) -> None:
-    checkout.interpreter()
-    found = checkout.run(QUICKSTART, "--output", "runs/a", DEVICES=given, FAKE_CORES=str(cores))
-    assert found.returncode == 0, found.stderr
-    lines = (checkout.root / "runs/a/stages.tsv").read_text().splitlines()
-    assert sorted(line.split("\t")[0] for line in lines) == sorted(STAGES)
-    trained = jobs(checkout.logged())
-    assert set(trained) == {"pretraining", "captioning", "retrieval", "statements"}
-    for name, words in trained.items():
-        assert words[words.index("--devices") + 1] == str(together if name == "pretraining" else apart), name
-        wanted = [] if name == "pretraining" or not threads else [f"OMP_NUM_THREADS={threads}"]
-        assert [word for word in words if word.startswith("OMP_")] == wanted, name
-    assert checkout.run(QUICKSTART, "--output", "runs/a").returncode == 0
-    (report,) = checkout.logged()
-    assert " -m unimo report --run runs/a" in report
-
-
-@pytest.mark.parametrize("failing", ["captioning", "retrieval"])
-def test_quickstart_ends_where_one_of_two_fails_and_goes_on_there(checkout: Checkout, failing: str) -> None:
-    """The other one would go on for ever; when it is ended, what failed is told."""
-    checkout.interpreter()
-    other = "captioning" if failing == "retrieval" else "retrieval"
-    failed = checkout.run(
-        QUICKSTART, FAKE_FAIL=f"shapes/{failing}.yaml", FAKE_STATUS="7", FAKE_SLEEP=f"shapes/{other}.yaml"
-    )
-    assert failed.returncode == 7
-    assert ("captioning or statements failed" in failed.stderr) == (failing == "captioning")
-    assert not any(" report " in line for line in checkout.logged())
-    assert checkout.run(QUICKSTART).returncode == 0
-    assert set(jobs(checkout.logged())) == {"captioning", "retrieval", "statements"}
-
-
-@pytest.mark.parametrize("group", [True, False], ids=["a terminal's", "kill PID"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize(
-    ("devices", "sleeping", "jobs_asleep"),
-    [
-        (2, "pretrain/tiny.yaml", {"pretraining"}),
-        (2, "shapes/captioning.yaml", {"captioning"}),
-        (2, "shapes/retrieval.yaml", {"retrieval"}),
-        (2, "finetune/shapes", {"captioning", "retrieval"}),
-        (1, "shapes/retrieval.yaml", {"retrieval"}),
-    ],
-)
-def test_quickstart_that_is_stopped_waits_until_all_has_saved(
-    checkout: Checkout, devices: int, sleeping: str, jobs_asleep: set[str], number: signal.Signals, group: bool
-) -> None:
-    """The signal is given twice: an impatient user ends it no sooner, and leaves nothing running."""
-    checkout.interpreter()
-    process = subprocess.Popen(
-        ["bash", str(checkout.root / QUICKSTART)],
-        env=checkout.environment(DEVICES=str(devices), FAKE_SLEEP=sleeping),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,  # perhaps ignored here
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while len(sleeping_of(process.pid)) < len(jobs_asleep) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(sleeping_of(process.pid)) == len(jobs_asleep)
-        for _ in range(2):
-            time.sleep(0.3)  # the other job has ended, or not begun: both are to be met
-            (os.killpg if group else os.kill)(process.pid, number)
-        assert process.wait(timeout=60) == 128 + number
-        saved = Path(f"{checkout.log}.saved").read_text().splitlines()
-        assert set(jobs(saved)) == jobs_asleep and len(saved) == len(jobs_asleep)
-        assert sleeping_of(process.pid) == []
-    finally:
-        process.kill()
-        for pid in sleeping_of(process.pid):
-            os.kill(pid, signal.SIGKILL)
-    stages = (checkout.root / "runs/shapes/stages.tsv").read_text().splitlines()
-    assert jobs_asleep.isdisjoint(line.split("\t")[0] for line in stages) and len(stages) >= 4
-
-
-def sleeping_of(session: int) -> list[int]:
-    """The processes `sleep 611` of a session."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            is_it = (folder / "cmdline").read_bytes() == b"sleep\x00611\x00" and os.getsid(int(folder.name)) == session
-        except OSError:
-            continue
-        found += [int(folder.name)] * is_it
-    return found
