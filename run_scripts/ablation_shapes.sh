@@ -8,14 +8,6 @@ set -euo pipefail
 source "$(dirname "$0")/folders.sh" ablation "$@"
 source "$root/run_scripts/shapes_stages.sh"
 
-first_stages() {  # first_stages SEED
-    local reading=$output/reading-seed$1 relations=$output/relations-seed$1
-    train reading "$reading" "$1"
-    train relations "$relations" "$1" --init_from "$reading/checkpoints/latest"
-    curve "$reading"
-    curve "$relations"
-}
-
 variant() {  # variant NAME SEED OVERRIDES...
     local run=$output/$1-seed$2 seed=$2; shift 2
     until [ -f "$output/relations-seed$seed/report.json" ]; do sleep 1; done  # of another lane

@@ -2,7 +2,8 @@
 # What lets the tiny model learn how two objects stand to each other? One thing changed in each run, and its curve.
 #   bash run_scripts/remedies_shapes.sh WORLD_FOLDER [OUTPUT] [--key.of.the.job value ...]
 # WORLD_FOLDER is a quickstart's; shapes_stages.sh tells of JOBS and of starting again. Each remedy has the steps of the first two
-# stages of the ablation, 2,500 together, but for those that say otherwise. Keys go to every run.
+# stages of the ablation, 2,500 together, but for those that say otherwise; seed 1 of these stages is the recipe that they are
+# compared with, and is there already where OUTPUT is the ablation's. Keys go to every remedy.
 set -euo pipefail
 source "$(dirname "$0")/folders.sh" remedies "$@"
 source "$root/run_scripts/shapes_stages.sh"
@@ -23,7 +24,7 @@ two_stages() {  # two_stages NAME OVERRIDES...: of the first stage, relations le
 
 negatives_at_once() {  # contrastive learning over rewritten captions straight after reading
     local run=$output/negatives_at_once-seed1
-    train contrast "$run" 1 --init_from "$output/reading_recipe-seed1/checkpoints/latest" --training.save_every 275 \
+    train contrast "$run" 1 --init_from "$output/reading-seed1/checkpoints/latest" --training.save_every 275 \
         --training.keep_checkpoints 10 --options.texts "$base/world/texts_train.jsonl" \
         --options.images "$base/world/images_train.jsonl" --data.evaluate "{}" "${keys[@]}"
     curve "$run"
@@ -36,7 +37,7 @@ longer() {  # as long again
     curve "$run"
 }
 
-beside recipe two_stages recipe
+beside first_stages-seed1 first_stages 1
 beside from_the_start one_stage from_the_start --options.scenegraph_kinds "{object: 1, attribute: 2, relation: 2}"
 until_fewer_than 1
 beside negatives_at_once negatives_at_once

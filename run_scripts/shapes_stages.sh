@@ -32,6 +32,14 @@ curve() {  # curve RUN: what each checkpoint on the way tells from 200 captions,
     negatives "$1/checkpoints/latest" "$1/negatives.json"
 }
 
+first_stages() {  # first_stages SEED: captions are learned to be read with their images, then relations
+    local reading=$output/reading-seed$1 relations=$output/relations-seed$1
+    train reading "$reading" "$1"
+    train relations "$relations" "$1" --init_from "$reading/checkpoints/latest"
+    curve "$reading"
+    curve "$relations"
+}
+
 source run_scripts/lanes.sh
 beside() {  # beside NAME COMMAND...: as soon as fewer than $jobs are running
     until_fewer_than "$jobs"

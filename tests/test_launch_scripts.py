@@ -126,25 +126,27 @@ def test_an_ablation_shares_first_stages_and_leaves_out_what_is_done(checkout: C
 def test_remedies_change_one_thing_and_keep_curves(checkout: Checkout) -> None:
     output = checkout.root.parent / "out"
     for step in ("00000450", "00001800"):
-        (output / "reading_recipe-seed1" / "checkpoints" / f"step-{step}").mkdir(parents=True)
+        (output / "reading-seed1" / "checkpoints" / f"step-{step}").mkdir(parents=True)
     found = checkout.run("run_scripts/remedies_shapes.sh", "data", "out", "--log", "1", JOBS="2")
     assert found.returncode == 0, found.stderr
     lines = [line.removesuffix(" with OMP_NUM_THREADS=1") for line in checkout.logged()]
     assert lines[-1] == f"python -m unimo ablation --runs {output} --json {output}/remedies.json"
     trained = [flags_of(line) for line in lines if " train " in line]
-    assert all(flags["log"] == "1" for flags in trained)
     runs = {Path(flags["output"]).name.removesuffix("-seed1"): flags for flags in trained}
-    two_stages = {"recipe", "spans", "plain_locations", "small_weights"}
+    assert all(
+        flags.get("log", "") == ("" if name in ("reading", "relations") else "1") for name, flags in runs.items()
+    )
+    two_stages = {"spans", "plain_locations", "small_weights"}
     one_stage = {"from_the_start", "mostly_relations", "longer", "negatives_at_once"}
-    assert set(runs) == two_stages | {f"reading_{name}" for name in two_stages} | one_stage
+    assert set(runs) == two_stages | {f"reading_{name}" for name in two_stages} | one_stage | {"reading", "relations"}
     shared = {"config", "resume", "devices", "output", "tokenizer", "data.regions", "training.seed", "options.pairs"}
     shared |= {"options.contrastive.augmented", "log"}
     changed = {name: set(flags) - shared for name, flags in runs.items()}
-    assert changed["reading_recipe"] == set() and changed["recipe"] == changed["spans"] == {"init_from"}
+    assert changed["reading"] == set() and changed["relations"] == changed["spans"] == {"init_from"}
     assert changed["reading_plain_locations"] == {"arch.location_frequencies"}
     assert runs["longer"]["init_from"] == f"{output}/from_the_start-seed1/checkpoints/latest"
     on_the_way = [flags_of(line)["json"] for line in lines if "captions_per_image" in line]
-    assert on_the_way == [f"{output}/reading_recipe-seed1/negatives-at-{step}.json" for step in (450, 1800)]
+    assert on_the_way == [f"{output}/reading-seed1/negatives-at-{step}.json" for step in (450, 1800)]
 
 
 def test_a_run_of_an_ablation_that_fails_ends_it(checkout: Checkout) -> None:
