@@ -21,7 +21,7 @@ for seed in 1 2 3; do beside "first_stages-seed$seed" first_stages "$seed"; done
 for seed in 1 2 3; do
     beside "full-seed$seed" variant full "$seed"
     beside "random_captions-seed$seed" variant random_captions "$seed" --options.contrastive.counts.rewrites 0 \
-        --options.contrastive.counts.similar 0 --options.contrastive.counts.random 6
+        --options.contrastive.counts.similar 0 --options.contrastive.counts.random 7
     beside "without_cmcl-seed$seed" variant without_cmcl "$seed" --options.contrastive.num_pairs 0
 done
 beside without_retrieval-seed1 variant without_retrieval 1 --options.contrastive.counts.images 0 \
