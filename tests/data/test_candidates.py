@@ -52,6 +52,19 @@ def joint_vectors(model: UnimoModel, regions: RegionInput, ids: list[int]) -> tu
     return model.pool_text(hidden, inputs), model.pool_image(hidden)
 
 
+def test_no_caption_is_wrong_of_an_image_that_it_is_true_of() -> None:
+    """The same words, and what the data say of another image."""
+    pairs = [
+        PairCandidates(image(1), [5, 6], image_id="a", also_true=("c",)),
+        PairCandidates(image(2), [5, 6], image_id="b"),
+        PairCandidates(image(3), [7], image_id="c"),
+    ]
+    index = contrastive_batch(pairs, VOCABULARY, 32, in_batch=True).candidates
+    assert index is not None
+    # of c's image with a's words nothing is known to be wrong; c's words are wrong of a's image, for both
+    assert index.negatives.sum(axis=1).tolist() == [1, 2, 3]
+
+
 def test_every_candidate_scores_as_if_it_were_encoded_by_itself(model: UnimoModel) -> None:
     pair = PairCandidates(
         image(1), [5, 6, 7], [[8, 6]], [[9], [10, 11, 12, 13]], [image(2, 5), image(3, 2)], [[14, 15, 16]]

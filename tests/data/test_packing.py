@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unimo.data.batch import collate
 from unimo.data.examples import Example, RegionInput, RegionTargets, TokenTargets, Vocabulary, text_example
-from unimo.data.packing import fill_rows, level_rows, packed_batch, packed_batches, row_capacity
+from unimo.data.packing import fill_rows, level_rows, packed_batch, packed_batches, padded_positions, row_capacity
 from unimo.modeling import UnimoConfig, UnimoModel, gather_rows
 from unimo.training.task import model_inputs
 
@@ -32,10 +32,24 @@ sizes_strategy = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30)), min
 def test_every_record_once_within_the_budget(sizes: list[tuple[int, int]], budget: int, max_examples: int) -> None:
     batches = packed_batches(sizes, budget, seed=1, epoch=2, max_examples=max_examples)
     assert sorted(index for batch in batches for index in batch) == list(range(len(sizes)))
-    if not max_examples:
-        return
-    largest = max(len(row) for row in fill_rows(sizes, row_capacity(sizes)))
-    assert all(len(batch) <= max(max_examples, largest) for batch in batches)
+    capacity = row_capacity(sizes)
+    for batch in batches:
+        of_batch = [sizes[index] for index in batch]
+        rows = packed_rows(of_batch, capacity)
+        assert rows == 1 or padded_positions(of_batch, capacity) <= budget
+        assert not max_examples or len(batch) <= max_examples
+
+
+def packed_rows(sizes: list[tuple[int, int]], capacity: int) -> int:
+    return len(fill_rows(sizes, capacity))
+
+
+def test_positions_are_those_of_the_batch() -> None:
+    for images in (False, True):
+        examples = examples_of(3, images)
+        sizes = [(each.num_regions, each.num_tokens) for each in examples]
+        segments = packed_batch(examples, 1, capacity=16).segment_ids
+        assert padded_positions(sizes, 16) == segments.size
 
 
 @settings(deadline=None)

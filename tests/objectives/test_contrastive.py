@@ -118,3 +118,13 @@ def test_two_way_loss_is_the_mean_of_both_directions() -> None:
     by_column = -np.log(np.diag(np.exp(scores)) / np.exp(scores).sum(axis=0)).mean()
     found = float(two_way_loss(paddle.to_tensor(scores, "float32")))
     assert found == pytest.approx((by_row + by_column) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("needed", ["any", "each"])
+def test_half_precision_scores_are_summed_in_full_precision(dtype: str, needed: Positives) -> None:
+    scores, positives, valid = candidates(3, 4, 6)
+    halved = paddle.to_tensor(scores).astype(dtype)
+    found = contrastive_loss(halved, paddle.to_tensor(positives), paddle.to_tensor(valid), needed=needed)
+    assert found.dtype == paddle.float32
+    assert float(found) == loss_of(halved.astype("float32").numpy(), positives, valid, needed=needed)[0]

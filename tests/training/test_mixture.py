@@ -26,10 +26,14 @@ def mixture(rank: int, world_size: int, joint: int = 0) -> Mixture:
     def make_joint(indices: Sequence[int], epoch: int, step: int) -> dict[str, Batch]:
         return {"joint": batch_of(indices)}
 
+    def make_parts(indices: Sequence[int], epoch: int, step: int, number: int, count: int) -> dict[str, Batch]:
+        return {"parts": batch_of(indices[number::count])} if indices[number::count] else {}
+
     stream = TrainingStream(
         "a",
         [i % 7 + 3 for i in range(40)],
         make_batch,
+        make_parts=make_parts,
         make_joint=make_joint if joint else None,
         joint_size=lambda step: joint,
     )
@@ -48,6 +52,7 @@ def test_every_record_lies_on_one_process(world_size: int, joint: int) -> None:
         expected = sorted(records(whole.draw(step)))
         draws = [part.draw(step) for part in parts]
         assert sorted(record for draw in draws for record in records(draw)) == expected
+        assert sorted(record for draw in draws for record in records(draw, "parts")) == expected
         joints = [sorted(records(draw, "joint")) for draw in draws if "joint" in draw.batches]
         assert joints == ([expected] if joint else [])
 

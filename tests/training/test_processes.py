@@ -26,6 +26,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "recompute": ("pretraining", {"distributed": {"recompute": True}}),
     "sharded": ("pretraining", {"distributed": {"sharding_stage": 1, "bucket_megabytes": 1}}),
     "accumulated": ("captioning", {"accumulation": 2}),
+    "contrasted": ("pretraining", {"contrastive": {"num_pairs": 5, "counts": {"random": 3}, "dual_pairs": 4}}),
 }
 
 
@@ -49,7 +50,9 @@ def configs(small: SmallWorld, folder: Path, variants: list[str]) -> list[Path]:
         accumulation = changes.get("accumulation", 1)
         training = {"num_steps": STEPS, "seed": 3, "log_every": 1, "gradient_accumulation_steps": accumulation}
         values = job(small, task, folder / name, training=training, arch=STILL)
-        values |= {key: value for key, value in changes.items() if key != "accumulation"}
+        values |= {key: value for key, value in changes.items() if key == "distributed"}
+        if "contrastive" in changes:  # pairs that need nothing of each other, which are shared out
+            values["options"]["contrastive"] = changes["contrastive"]
         written.append(write_job(folder / f"{name}.yaml", values))
     return written
 
@@ -58,7 +61,7 @@ def configs(small: SmallWorld, folder: Path, variants: list[str]) -> list[Path]:
 def alone(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("alone")
     run_jobs([str(path) for path in configs(small_world, folder, ["pretraining", "captioning", "retrieval"])])
-    run_jobs([str(path) for path in configs(small_world, folder, ["accumulated", "recompute"])])
+    run_jobs([str(path) for path in configs(small_world, folder, ["accumulated", "recompute", "contrasted"])])
     return Trained(folder)
 
 
@@ -85,7 +88,9 @@ def assert_same(found: Trained, expected: Trained, variant: str, reference: str)
 
 @pytest.mark.multiprocess
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", ["pretraining", "captioning", "retrieval", "recompute", "sharded", "accumulated"])
+@pytest.mark.parametrize(
+    "variant", ["pretraining", "captioning", "retrieval", "recompute", "sharded", "accumulated", "contrasted"]
+)
 def test_two_processes_give_the_same_answer_as_one(alone: Trained, in_two: Trained, variant: str) -> None:
     plain = VARIANTS[variant][0] if variant in ("recompute", "sharded") else variant
     assert_same(in_two, alone, variant, plain)

@@ -22,6 +22,11 @@ class CandidateIndex:
     positives: Array  # [P, K] bool
     valid: Array  # [P, K] bool, False for padding
 
+    @property
+    def negatives(self) -> Array:
+        """[P, K] bool."""
+        return self.valid & ~self.positives
+
 
 @dataclass(frozen=True)
 class Batch:

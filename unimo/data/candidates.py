@@ -26,6 +26,9 @@ class PairCandidates:
     negatives: Sequence[Sequence[int]] = ()
     retrieved_images: Sequence[RegionInput] = ()
     retrieved_texts: Sequence[Sequence[int]] = ()
+    image_id: str = ""
+    also_true: Sequence[str] = ()
+    """Other images that the text is true of."""
 
 
 def contrastive_batch(
@@ -49,7 +52,7 @@ def contrastive_batch(
     if in_batch:
         for number, pair in enumerate(pairs):
             for other, wrong in enumerate(pairs):
-                if other != number:
+                if other != number and _is_wrong(wrong, pair):
                     sequence = sequences.joint(pair.image, wrong.text)
                     candidates[number].append((sequence, sequence, False))
                     candidates[other].append((sequence, sequence, False))
@@ -64,6 +67,11 @@ def apart_batch(pairs: Sequence[tuple[RegionInput, Sequence[int]]], vocabulary: 
     segments = batch.segment_ids.copy()
     segments[:, batch.region_features.shape[1] :] *= 2
     return replace(batch, segment_ids=segments)
+
+
+def _is_wrong(other: PairCandidates, pair: PairCandidates) -> bool:
+    """Whether the other's text is false of the pair's image, as far as is known."""
+    return list(other.text) != list(pair.text) and pair.image_id not in other.also_true
 
 
 _Candidate = tuple[int, int, bool]  # sequence of the text, sequence of the image, whether it is a positive

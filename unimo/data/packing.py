@@ -14,7 +14,9 @@ import numpy as np
 from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example
 
-LEVEL_LENGTH = 128  # positions of a row filled level: longer rows cost more attention than padding saves
+# positions of a row filled level, and at least how many of the longest sequence: shorter rows leave padding where
+# sequences are long, longer ones cost more attention than padding saves
+LEVEL_LENGTH, LEVEL_SEQUENCES = 128, 2.5
 # records drawn together before rows are filled, as a multiple of what a batch holds
 POOL_BATCHES = 50
 
@@ -22,12 +24,13 @@ Size = tuple[int, int]
 """Regions and tokens of an example."""
 
 
-def fill_rows(sizes: Sequence[Size], capacity: int = 0) -> list[list[int]]:
+def fill_rows(sizes: Sequence[Size], capacity: int = 0, max_examples: int = 0) -> list[list[int]]:
     """Examples in rows, each as full as can be (best fit, the largest first).
 
     Args:
         sizes: of the examples; where any has regions these are what a row is filled with, else the tokens.
         capacity: regions (tokens) of a row; no less than the largest example's.
+        max_examples: most examples of a row; 0 is no limit.
     """
     part = 0 if any(size[0] for size in sizes) else 1
     wanted = [size[part] for size in sizes]
@@ -42,17 +45,21 @@ def fill_rows(sizes: Sequence[Size], capacity: int = 0) -> list[list[int]]:
         else:
             free, row = room.pop(place)
         rows[row].append(index)
-        bisect.insort(room, (free - wanted[index], row))
+        if not max_examples or len(rows[row]) < max_examples:
+            bisect.insort(room, (free - wanted[index], row))
     return rows
 
 
-def level_rows(sizes: Sequence[Size], length: int = LEVEL_LENGTH) -> list[list[int]]:
+def level_rows(sizes: Sequence[Size], length: int = 0) -> list[list[int]]:
     """Examples in rows of about ``length`` positions that grow alike, the largest first; for sizes of any mixture.
+
+    0 takes ``LEVEL_LENGTH`` positions, or ``LEVEL_SEQUENCES`` of the longest sequence where these are more.
 
     Every row of a batch is as wide as the most regions and the most tokens of any, so rows of one batch are filled
     level, where :func:`fill_rows` fills each to the brim.
     """
     regions, tokens = np.asarray(sizes, np.int64).reshape(-1, 2).T
+    length = length or max(LEVEL_LENGTH, round(LEVEL_SEQUENCES * int((regions + tokens).max(initial=0))))
     num_rows = min(len(sizes), max(1, -(-int(regions.sum() + tokens.sum()) // length)))
     filled = np.zeros((2, num_rows), np.int64)
     rows: list[list[int]] = [[] for _ in range(num_rows)]
@@ -96,8 +103,9 @@ def packed_batches(
     batches: list[list[int]] = []
     for start in range(0, len(order), pool):
         drawn = order[start : start + pool].tolist()
-        rows = fill_rows([sizes[index] for index in drawn], capacity)
-        batches += _cut([[drawn[number] for number in row] for row in rows], sizes, tokens_per_batch, max_examples)
+        rows = fill_rows([sizes[index] for index in drawn], capacity, max_examples)
+        drawn_rows = [[drawn[number] for number in row] for row in rows]
+        batches += _cut(drawn_rows, sizes, capacity, tokens_per_batch, max_examples)
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
@@ -106,23 +114,49 @@ def row_capacity(sizes: Sequence[Size]) -> int:
     return max(size[0] for size in sizes) or max(size[1] for size in sizes)
 
 
+def padded_positions(sizes: Sequence[Size], capacity: int = 0) -> int:
+    """Positions that examples take as :func:`packed_batch` lays them out, padding included."""
+    return _positions([_size_of(row, sizes) for row in fill_rows(sizes, capacity)])
+
+
 def _cut(
-    rows: Sequence[Sequence[int]], sizes: Sequence[Size], tokens_per_batch: int, max_examples: int
+    rows: Sequence[Sequence[int]], sizes: Sequence[Size], capacity: int, tokens_per_batch: int, max_examples: int
 ) -> list[list[int]]:
-    """Rows of similar length, the other part's first, in batches within the budget."""
+    """Rows of similar length, the other part's first, in batches within the budget.
 
-    def size_of(row: Sequence[int]) -> Size:
-        return sum(sizes[index][0] for index in row), sum(sizes[index][1] for index in row)
-
+    A batch is laid out anew from its records, of which each process has some, and may come out wider than its rows
+    here; then it loses its last rows to the next.
+    """
+    left = sorted(rows, key=lambda row: _size_of(row, sizes)[::-1])
     batches: list[list[int]] = []
-    num_rows, widest = 0, (0, 0)
-    for row in sorted(rows, key=lambda row: size_of(row)[::-1]):
-        regions, tokens = size_of(row)
-        grown = max(widest[0], regions), max(widest[1], tokens)
-        full = (num_rows + 1) * sum(grown) > tokens_per_batch
-        if not batches or full or (max_examples and len(batches[-1]) + len(row) > max_examples):
-            batches.append([])
-            num_rows, grown = 0, (regions, tokens)
-        batches[-1] += row
-        num_rows, widest = num_rows + 1, grown
+    while left:
+        count = _rows_within(left, sizes, tokens_per_batch, max_examples)
+        while True:
+            batch = [index for row in left[:count] for index in row]
+            if count == 1 or padded_positions([sizes[index] for index in batch], capacity) <= tokens_per_batch:
+                break
+            count -= 1
+        batches.append(batch)
+        left = left[count:]
     return batches
+
+
+def _rows_within(rows: Sequence[Sequence[int]], sizes: Sequence[Size], tokens_per_batch: int, max_examples: int) -> int:
+    """How many of the rows, from the first on, fit a batch; at least one."""
+    widest, examples = (0, 0), 0
+    for number, row in enumerate(rows):
+        regions, tokens = _size_of(row, sizes)
+        widest = max(widest[0], regions), max(widest[1], tokens)
+        examples += len(row)
+        full = (number + 1) * sum(widest) > tokens_per_batch or (max_examples and examples > max_examples)
+        if number and full:
+            return number
+    return len(rows)
+
+
+def _size_of(row: Sequence[int], sizes: Sequence[Size]) -> Size:
+    return sum(sizes[index][0] for index in row), sum(sizes[index][1] for index in row)
+
+
+def _positions(rows: Sequence[Size]) -> int:
+    return len(rows) * (max(regions for regions, _ in rows) + max(tokens for _, tokens in rows))

@@ -7,6 +7,8 @@ from typing import Literal
 import paddle
 from paddle import Tensor
 
+from unimo.modeling.tensors import in_full_precision
+
 Denominator = Literal["pair", "batch"]
 Positives = Literal["any", "each"]
 
@@ -36,7 +38,7 @@ def contrastive_loss(
             negatives of all pairs, so that no image keeps an offset of its own (ours).
         needed: `any` is the equation; `each` asks every positive to win.
     """
-    logits = scores / temperature
+    logits = in_full_precision(scores) / temperature
     if valid is not None:
         logits = paddle.where(valid, logits, paddle.full_like(logits, _EXCLUDED))
     excluded = paddle.full_like(logits, _EXCLUDED)

@@ -19,6 +19,11 @@ from unimo.objectives import contrastive_loss
 from unimo.objectives.contrastive import Denominator, Positives
 from unimo.training.task import TaskContext, model_inputs
 
+Pair = tuple[CaptionRecord, str]
+"""An image with its captions, and the one of them that is contrasted."""
+
+_TRIES = 20  # draws for a random caption that is none of the image's own
+
 
 @dataclass(frozen=True)
 class CandidateCounts:
@@ -53,7 +58,8 @@ class ContrastiveOptions:
     """Cross-modal contrastive learning."""
 
     num_pairs: int = 8
-    """Pairs of a step that it is computed for, of different images; 0 switches it off."""
+    """Pairs of a batch that it is computed for, of different images; 0 switches it off. They are shared out among
+    processes where pairs do not need each other; each batch of an accumulated step takes so many."""
 
     start_step: int = 0
     """First step with this loss; from scratch it stays at chance until captions can be read."""
@@ -123,6 +129,21 @@ class CandidateSource(Protocol):
         """The caption's scene graph."""
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """What a pair is contrasted with, before it is encoded."""
+
+    record: CaptionRecord
+    caption: str
+    positives: Sequence[str]
+    negatives: Sequence[str]
+    image_ids: Sequence[str]
+    """Retrieved images."""
+
+    texts: Sequence[str]
+    """Retrieved texts."""
+
+
 class CandidateSampler:
     """Draws the candidates of a step's pairs."""
 
@@ -136,39 +157,55 @@ class CandidateSampler:
         self.context, self.options, self.source = context, options, source
         self._records = records
         self._captions = [(number, text) for number, record in enumerate(records) for text in record.captions]
-        self._numbers = {record.image_id: number for number, record in enumerate(records)}
 
     @property
-    def num_rows(self) -> int:
-        """About how many sequences a step's batches hold."""
+    def parts(self) -> bool:
+        """Whether pairs can be shared out among processes: none needs another's candidates."""
+        return self.options.denominator == "pair" and not self.options.in_batch
+
+    @property
+    def joint_size(self) -> int:
+        """About how many sequences there are that one process has to encode alone."""
         options, counts = self.options, self.options.counts
+        if self.parts:
+            return options.dual_pairs
         each = 1 + counts.positives + counts.random
         if self.source is not None:
             each += counts.rewrites + counts.similar + max(counts.images, counts.texts)
         pairs = options.num_pairs * each
         return pairs + (options.num_pairs * (options.num_pairs - 1) if options.in_batch else 0) + options.dual_pairs
 
-    def batches(self, chosen: Sequence[tuple[CaptionRecord, str]], rng: np.random.Generator) -> dict[str, Batch]:
-        """The contrastive batches of a step, from the first pairs of ``chosen`` that are of different images."""
-        distinct = {record.image_id: (record, caption) for record, caption in reversed(chosen)}
-        firsts = list({record.image_id: distinct[record.image_id] for record, _ in chosen}.values())
+    def contrastive(
+        self, chosen: Sequence[Pair], rng: np.random.Generator, number: int = 0, count: int = 1
+    ) -> dict[str, Batch]:
+        """The batch of equation (1), from the first pairs of ``chosen`` that are of different images.
+
+        Candidates are drawn for all pairs, and those of part ``number`` of ``count`` are made: the same whoever does.
+        """
+        pairs = _of_different_images(chosen)[: self.options.num_pairs]
+        drawn = [self._draw(*pair, rng) for pair in pairs][number::count]
+        if not drawn:
+            return {}
         vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
-        batches = {}
-        if pairs := [self._candidates(*pair, rng) for pair in firsts[: self.options.num_pairs]]:
-            batches["contrastive"] = contrastive_batch(pairs, vocabulary, limit, self.options.in_batch)
-        if dual := firsts[: self.options.dual_pairs]:
-            images = self.context.require_images()
-            texts = self._encode([caption for _, caption in dual])
-            alone = [(images[record.image_id], ids) for (record, _), ids in zip(dual, texts, strict=True)]
-            batches["dual"] = apart_batch(alone, vocabulary, limit)
-        return batches
+        candidates = [self._candidates(each) for each in drawn]
+        return {"contrastive": contrastive_batch(candidates, vocabulary, limit, self.options.in_batch)}
+
+    def dual(self, chosen: Sequence[Pair]) -> dict[str, Batch]:
+        """The batch of images and texts encoded alone, from the first pairs of ``chosen`` of different images."""
+        pairs = _of_different_images(chosen)[: self.options.dual_pairs]
+        if not pairs:
+            return {}
+        images = self.context.require_images()
+        texts = self._encode([caption for _, caption in pairs])
+        alone = [(images[record.image_id], ids) for (record, _), ids in zip(pairs, texts, strict=True)]
+        return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length)}
 
     def nodes(self, record: CaptionRecord, caption: str) -> Sequence[SceneNode]:
         """The scene graph of a caption; empty where no corpus job ran."""
         return () if self.source is None else self.source.nodes(record.image_id, caption)
 
-    def _candidates(self, record: CaptionRecord, caption: str, rng: np.random.Generator) -> PairCandidates:
-        counts, images = self.options.counts, self.context.require_images()
+    def _draw(self, record: CaptionRecord, caption: str, rng: np.random.Generator) -> _Drawn:
+        counts = self.options.counts
         texts = self._random_texts(record, counts.random, rng)
         if self.source is None:
             others = [each for each in record.captions if each != caption]
@@ -178,25 +215,34 @@ class CandidateSampler:
             positives = _draw(found.positives, counts.positives, rng)
             texts += draw_kinds(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
             image_ids, retrieved = _draw(found.image_ids, counts.images, rng), _draw(found.texts, counts.texts, rng)
-        encoded = self._encode([caption, *positives, *texts, *retrieved])
-        first_text = 1 + len(positives)
-        first_retrieved = first_text + len(texts)
+        return _Drawn(record, caption, positives, texts, image_ids, retrieved)
+
+    def _candidates(self, drawn: _Drawn) -> PairCandidates:
+        images = self.context.require_images()
+        encoded = self._encode([drawn.caption, *drawn.positives, *drawn.negatives, *drawn.texts])
+        first_text = 1 + len(drawn.positives)
+        first_retrieved = first_text + len(drawn.negatives)
         return PairCandidates(
-            images[record.image_id],
+            images[drawn.record.image_id],
             encoded[0],
             encoded[1:first_text],
             encoded[first_text:first_retrieved],
-            [images[image_id] for image_id in image_ids],
+            [images[image_id] for image_id in drawn.image_ids],
             encoded[first_retrieved:],
+            drawn.record.image_id,
+            drawn.record.also_true,
         )
 
     def _random_texts(self, record: CaptionRecord, count: int, rng: np.random.Generator) -> list[str]:
-        """Captions of other images, none of which the record's captions are known to be true of."""
-        own = {self._numbers.get(image_id) for image_id in (record.image_id, *record.also_true)}
+        """Captions of other images, none known to be true of this one; fewer where hardly any is to be found."""
         found: list[str] = []
-        while len(found) < count and len(own) < len(self._records):
+        for _ in range(_TRIES * count):
+            if len(found) == count:
+                break
             number, text = self._captions[int(rng.integers(len(self._captions)))]
-            if number not in own:
+            other = self._records[number]
+            related = other.image_id == record.image_id or other.image_id in record.also_true
+            if not related and record.image_id not in other.also_true and text not in record.captions:
                 found.append(text)
         return found
 
@@ -216,8 +262,18 @@ def candidates_loss(model: UnimoModel, batch: Batch, options: ContrastiveOptions
     positives, valid = as_tensor(index.positives), as_tensor(index.valid)
     temperature = options.temperature if options.score == "match" else 1.0
     loss = contrastive_loss(scores, positives, valid, temperature, options.denominator, options.needed)
-    wrong = np.where(index.valid & ~index.positives, scores.numpy(), -np.inf).max(axis=1)
-    return loss, float((scores[:, 0].numpy() > wrong).mean())
+    found, negatives = scores.astype("float32").numpy(), index.negatives
+    wins = found[:, 0] > np.where(negatives, found, -np.inf).max(axis=1)
+    contrasted = negatives.any(axis=1)
+    return loss, float(wins[contrasted].mean()) if contrasted.any() else 0.0
+
+
+def _of_different_images(chosen: Sequence[Pair]) -> list[Pair]:
+    """The first pair of each image, in order."""
+    first: dict[str, Pair] = {}
+    for record, caption in chosen:
+        first.setdefault(record.image_id, (record, caption))
+    return list(first.values())
 
 
 def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:

@@ -189,11 +189,15 @@ class Pretraining(Task):
         return losses, report
 
     def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
-        """Target tokens, masked regions, and the contrastive batches, which lie on one process."""
+        """Target tokens, masked regions, pairs that are contrasted, and the dual batch, which lies on one process."""
         counts = {"region_features": 0, "region_classes": 0}
         for name, batch in batches.items():
-            if name in ("contrastive", "dual"):
+            if name == "dual":
                 counts[name] = 1
+                continue
+            if batch.candidates is not None:
+                counts["contrastive"] = len(batch.candidates.valid)
+                counts["contrastive_accuracy"] = int(batch.candidates.negatives.any(axis=1).sum())
                 continue
             counts[name] = 0 if batch.token_rows is None else len(batch.token_rows)
             regions = 0 if batch.region_rows is None else len(batch.region_rows)
@@ -294,18 +298,31 @@ class Pretraining(Task):
                     examples.append(with_regions(text, regions))
             return {f"paired_{self._language_name(generate)}": collate(examples)}
 
-        def joint_size(step: int) -> int:
-            return sampler.num_rows if step >= self.options.contrastive.start_step else 0
+        def is_contrasted(step: int) -> bool:
+            return step >= self.options.contrastive.start_step
+
+        def make_parts(indices: Sequence[int], epoch: int, step: int, number: int, count: int) -> StepBatch:
+            if not (sampler.parts and is_contrasted(step)):
+                return {}
+            chosen = [pairs[index] for index in indices]
+            return sampler.contrastive(chosen, self._rng(epoch, indices[0]), number, count)
 
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            if not joint_size(step):
+            if not is_contrasted(step):
                 return {}
-            return sampler.batches([pairs[index] for index in indices], self._rng(epoch, indices[0]))
+            chosen = [pairs[index] for index in indices]
+            whole = {} if sampler.parts else sampler.contrastive(chosen, self._rng(epoch, indices[0]))
+            return whole | sampler.dual(chosen)
 
-        share = self.options.shares.pairs
-        lengths = [sum(size) for size in sizes]
         return TrainingStream(
-            "pairs", lengths, make_batch, share, sizes=sizes, make_joint=make_joint, joint_size=joint_size
+            "pairs",
+            [sum(size) for size in sizes],
+            make_batch,
+            self.options.shares.pairs,
+            sizes=sizes,
+            make_parts=make_parts,
+            make_joint=make_joint,
+            joint_size=lambda step: sampler.joint_size if is_contrasted(step) else 0,
         )
 
     def _source(self, records: Sequence[CaptionRecord]) -> CandidateSource | None:

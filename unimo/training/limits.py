@@ -33,7 +33,7 @@ def check_streams(job: JobConfig, streams: Sequence[TrainingStream]) -> None:
     Raises:
         InputError: names the key, and why.
     """
-    alternates = len(streams) > 1 or any(stream.make_joint is not None for stream in streams)
+    alternates = len(streams) > 1 or any(stream.make_parts or stream.make_joint for stream in streams)
     if job.distributed.sharding_stage > 1 and alternates:
         raise InputError(
             f"distributed.sharding_stage: {job.distributed.sharding_stage} waits for the gradients of all heads, but "

@@ -54,6 +54,8 @@ class Mixture:
         turn = self._batches[number].position.batch % self.world_size
         mine = self._share(indices, turn, stream.joint_size(step))
         batches = dict(stream.make_batch(mine, epoch, step)) if mine else {}
+        if stream.make_parts is not None:
+            batches |= stream.make_parts(indices, epoch, step, self.rank, self.world_size)
         if stream.make_joint is not None and turn == self.rank:
             batches |= stream.make_joint(indices, epoch, step)
         return Draw(stream.name, batches)

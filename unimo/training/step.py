@@ -113,7 +113,8 @@ class Stepper:
             for name, value in weighed.items():
                 window.add(f"loss.{name}", value.detach(), shares.of(name))
             for name, value in report.items():
-                window.add(name, value * shares.rows, shares.rows)
+                share = shares.losses.get(name, shares.rows)
+                window.add(name, value * share, share)
         total = total.detach()
         window.add("loss", total, part)
         return total

@@ -91,6 +91,10 @@ class TrainingStream:
     sizes: Sequence[Size] = ()
     """Regions and tokens of every record, where make_batch goes through the context's ``collator``, which may pack."""
 
+    make_parts: Callable[[Sequence[int], int, int, int, int], StepBatch] | None = None
+    """The same for further batches that are made from all records of a batch and can be parted afterwards: ``(record
+    indices, epoch, step, number, count)`` gives part ``number`` of ``count``, one for each process."""
+
     make_joint: Callable[[Sequence[int], int, int], StepBatch] | None = None
     """The same for further batches whose rows need each other (every image against every caption): it is given all
     records of a batch whatever the number of processes, and one process makes and trains them."""
@@ -157,6 +161,8 @@ class Task(ABC):
 
     def loss_counts(self, batches: StepBatch) -> Mapping[str, float]:
         """Of how many things each loss is the mean, by its name; ``""`` stands for every loss that is not named.
+
+        Numbers of the report may be named too; the others are averaged over rows.
 
         A process's loss weighs as its share of these, so that the sum is the mean over the whole batch. By default
         every loss is a mean over rows.

@@ -1,0 +1,77 @@
+"""Candidates of contrastive learning: which captions are wrong, and that parts are parts of the whole."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from unimo.config.job import DataConfig
+from unimo.data.examples import RegionInput, Vocabulary
+from unimo.data.records import CaptionRecord
+from unimo.tasks.contrastive_learning import CandidateCounts, CandidateSampler, ContrastiveOptions
+from unimo.training.task import TaskContext
+
+RECORDS = [
+    CaptionRecord("1", "a", ("one", "two"), ("b",)),
+    CaptionRecord("2", "b", ("three",)),
+    CaptionRecord("3", "c", ("two", "four")),
+    CaptionRecord("4", "d", ("five",), ("a", "far away")),
+    CaptionRecord("5", "e", ("six",)),
+]
+WORDS = ["one", "two", "three", "four", "five", "six"]
+
+
+def sampler(records: list[CaptionRecord], **options: Any) -> CandidateSampler:
+    images = {
+        record.image_id: RegionInput(np.full((2, 4), n, np.float32), np.zeros((2, 5), np.float32), np.zeros((1, 4)))
+        for n, record in enumerate(records)
+    }
+    tokenizer = SimpleNamespace(encode_batch=lambda texts: [[4 + WORDS.index(text)] for text in texts])
+    given = {"require_images": lambda: images, "tokenizer": tokenizer, "vocabulary": Vocabulary(20, 0, 1, 2, 19)}
+    context = cast(TaskContext, SimpleNamespace(**given, data=DataConfig()))
+    return CandidateSampler(context, ContrastiveOptions(**options), records)
+
+
+def random_texts(records: list[CaptionRecord], number: int, count: int) -> list[str]:
+    made = sampler(records, counts=CandidateCounts(random=count))
+    return made._random_texts(records[number], count, np.random.default_rng(0))
+
+
+def test_random_captions_are_none_that_is_true_of_the_image() -> None:
+    assert set(random_texts(RECORDS, 0, 40)) == {"four", "six"}  # not its own words, b's, nor d's, true of a
+    assert set(random_texts(RECORDS, 1, 40)) == {"two", "four", "five", "six"}  # a's first caption is true of b
+    assert set(random_texts(RECORDS, 3, 40)) == {"three", "two", "four", "six"}
+
+
+def test_where_nothing_is_wrong_nothing_is_drawn() -> None:
+    assert random_texts(RECORDS[:1], 0, 3) == []
+    assert random_texts([RECORDS[0], CaptionRecord("6", "f", ("two",)), CaptionRecord("7", "g", ())], 0, 3) == []
+
+
+def test_the_parts_of_all_processes_are_the_whole() -> None:
+    made = sampler(RECORDS, num_pairs=4, counts=CandidateCounts(positives=1, random=2))
+    chosen = [(record, caption) for record in RECORDS for caption in record.captions]
+
+    def rows(number: int, count: int) -> list[list[tuple[int, bool]]]:
+        """Every pair's candidates: the first token after [CLS], and whether it is right."""
+        found = made.contrastive(chosen, np.random.default_rng(3), number, count)
+        if not found:
+            return []
+        batch = found["contrastive"]
+        index, starts = batch.candidates, batch.text_starts
+        assert index is not None and starts is not None and batch.input_ids is not None
+        num_regions = batch.segment_ids.shape[1] - batch.input_ids.shape[1]
+        row, place = np.divmod(starts, batch.segment_ids.shape[1])
+        words = batch.input_ids[row, place - num_regions + 1]
+        return [
+            [(int(words[text]), bool(right)) for text, right, valid in zip(*each, strict=True) if valid]
+            for each in zip(index.texts, index.positives, index.valid, strict=True)
+        ]
+
+    whole = rows(0, 1)
+    assert len(whole) == 4 and whole[0][0] == (4, True)
+    for count in (2, 3, 5):
+        parts = [rows(number, count) for number in range(count)]
+        assert [parts[place % count][place // count] for place in range(4)] == whole
