@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -55,6 +56,50 @@ def test_span_lengths_follow_the_geometric_distribution() -> None:
     expected = 0.2 * 0.8 ** np.arange(11)
     np.testing.assert_allclose(probabilities, expected / expected.sum())
     assert (probabilities * np.arange(11)).sum() == pytest.approx(2.97, abs=0.01)
+
+
+def test_drawn_spans_have_the_lengths_of_the_distribution() -> None:
+    """Few spans in a long text of one-token words, so that hardly any two touch; 0 still masks one word."""
+    rng, length, lengths = np.random.default_rng(0), 100_000, Counter[int]()
+    ones = np.ones(length, bool)
+    for _ in range(60):
+        chosen = choose_spans(ones, ones, SpanMasking(ratio=0.004), rng)
+        lengths.update(len(run) for run in np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1))
+    expected = span_length_probabilities(SpanMasking())
+    expected = np.concatenate([[expected[0] + expected[1]], expected[2:]])
+    found = np.asarray([lengths[each] for each in range(1, 11)]) / lengths.total()
+    assert lengths.total() > 7000
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def uniform(low: int, high: int) -> np.ndarray:
+    """Probabilities of lengths 0 to 96 of U{low..high}."""
+    values = np.zeros(97)
+    values[low : high + 1] = 1 / (high + 1 - low)
+    return values
+
+
+def test_drawn_fragments_have_the_lengths_of_their_scheme() -> None:
+    """Targets, and what lies between them, away from the ends of long texts."""
+    rng, targets, sources = np.random.default_rng(0), [], []
+    for _ in range(40):
+        ranges = split_fragments(20_000, Fragments(), rng)
+        targets += [end - start for start, end in ranges[1:-1]]
+        sources += [start - end for (_, end), (start, _) in itertools.pairwise(ranges)]
+    assert len(targets) > 15_000
+    for found, short, long in ((targets, (1, 4), (4, 32)), (sources, (3, 12), (12, 96))):
+        expected = 0.4 * uniform(*short) + 0.6 * uniform(*long)
+        np.testing.assert_allclose(np.bincount(found, minlength=97) / len(found), expected, atol=0.01)
+
+
+def test_uniform_fragments_are_4_to_32_tokens_long() -> None:
+    """In long texts, where hardly any two touch, but for the one that the budget cuts."""
+    rng, lengths = np.random.default_rng(0), []
+    for _ in range(150):
+        lengths += [end - start for start, end in split_fragments(20_000, Fragments("uniform", ratio=0.03), rng)]
+    assert len(lengths) > 4000
+    found = np.bincount(lengths, minlength=97)[:97] / len(lengths)
+    np.testing.assert_allclose(found, uniform(4, 32), atol=0.01)
 
 
 def test_masked_tokens_are_replaced_in_the_right_shares() -> None:

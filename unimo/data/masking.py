@@ -41,7 +41,9 @@ class Fragments:
 
     scheme: str = "two_scale"
     """`two_scale`: source U{3..12} with target U{1..4}, or with probability 0.6 source U{12..96} with target U{4..32}
-    (UNIMO-2's code, mean target share 25%); `uniform`: fragments of U(4, 32) tokens up to 25% (the paper's words)."""
+    (UNIMO-2's code; 25% of long texts are target, but 64% of texts of 20 tokens, of which 40% are one target as a
+    whole); `uniform`: fragments of U(4, 32) tokens up to 25% (the paper's words), of which the last is cut and
+    neighbours may grow together."""
 
     long_scale_probability: float = 0.6
     """Share of the long scale in `two_scale`."""
