@@ -32,8 +32,17 @@ def test_means_and_spreads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert variants["full"]["negatives.matching_head.pairwise.relation"]["mean"] == pytest.approx(0.6)
     assert variants["without_cmcl"]["match.text_to_image.r1"] == {"mean": 0.1, "std": None, "count": 1}
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].startswith("| full | 2 | 70.0 ± 14.1 | -")
-    assert lines[3].startswith("| without_cmcl | 1 | 10.0 | -")
+    assert lines[4:6] == ["| full | 2 | 70.0 ± 14.1 | - | - | - |", "| without_cmcl | 1 | 10.0 | - | - | - |"]
+    assert "| full | 2 | 50.0 ± 0.0 | - | - | 100.0 ± 0.0 | - | 60.0 ± 14.1 | - |" in lines
+
+
+def test_a_head_that_nothing_trained_has_no_numbers(tmp_path: Path) -> None:
+    for number, name in ((8, "full"), (0, "without_cmcl")):
+        write_run(tmp_path / f"{name}-seed1", 0.6, 0.5)
+        config = f"options:\n  contrastive:\n    num_pairs: {number}\n"
+        (tmp_path / f"{name}-seed1" / "config.yaml").write_text(config)
+    variants = ablation_report(tmp_path)["variants"]
+    assert "match.text_to_image.r1" in variants["full"] and variants["without_cmcl"] == {}
 
 
 def test_curves_of_checkpoints_on_the_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from unimo.config import read_yaml
 from unimo.errors import InputError
 from unimo.files import read_json
 from unimo.reports.run import read_report
@@ -15,23 +16,25 @@ NEGATIVES_NAME = "negatives.json"
 ON_THE_WAY = "negatives-at-{}.json"
 """Of a checkpoint on the way; in place of the braces its step."""
 
-SHOWN = {
-    "match.text_to_image.r1": "head T2I R@1",
-    "match.image_to_text.r1": "head I2T R@1",
-    "likelihood.text_to_image.r1": "lik. T2I R@1",
-    "likelihood.image_to_text.r1": "lik. I2T R@1",
-    "negatives.matching_head.accuracy": "head negatives",
-    "negatives.matching_head.pairwise.object": "object",
-    "negatives.matching_head.pairwise.attribute": "attribute",
-    "negatives.matching_head.pairwise.relation": "relation",
-    "negatives.matching_head.shuffled.accuracy": "images exchanged",
-    "negatives.likelihood.accuracy": "lik. negatives",
-    "negatives.likelihood.pairwise.relation": "lik. relation",
-    "negatives.hidden_words.pairwise.relation": "hidden relation",
-}
-"""Metric -> heading of its column."""
-
 KINDS = ("object", "attribute", "relation")
+_OF_TEN = {"all": "accuracy", "seen": "seen.accuracy", "unseen": "unseen.accuracy"}
+_OF_TEN |= {kind: f"pairwise.{kind}" for kind in KINDS} | {"images exchanged": "shuffled.accuracy"}
+TABLES = {
+    "Zero-shot R@1": {
+        f"{direction} by {scorer}": f"{'match' if scorer == 'head' else scorer}.{name}.r1"
+        for scorer in ("head", "likelihood")
+        for direction, name in {"text to image": "text_to_image", "image to text": "image_to_text"}.items()
+    },
+    "Against ten wrong captions, by the matching head (kinds: against one)": {
+        heading: f"negatives.matching_head.{name}" for heading, name in _OF_TEN.items()
+    },
+    "The same by likelihood": {heading: f"negatives.likelihood.{name}" for heading, name in _OF_TEN.items()},
+    "Hidden words, the right ones against others": {kind: f"negatives.hidden_words.pairwise.{kind}" for kind in KINDS},
+}
+"""Title -> heading of a column -> metric."""
+
+OF_HEAD = ("match.", "negatives.matching_head.")
+"""Metrics of the matching head, which say nothing where it was not trained."""
 
 
 def ablation_report(folder: Path) -> dict[str, Any]:
@@ -39,8 +42,9 @@ def ablation_report(folder: Path) -> dict[str, Any]:
 
     Where checkpoints on the way were evaluated, ``curves.<name>.<step>.<metric>`` the same.
 
-    The metrics are those of the test split (zero-shot retrieval) and of hard negatives, under ``negatives.``; ``std``
-    is the standard deviation of a sample, null where there is one run.
+    The metrics are those of the test split (zero-shot retrieval) and of hard negatives, under ``negatives.``; those of
+    the matching head are left out where nothing trained it. ``std`` is the standard deviation of a sample, null where
+    there is one run.
 
     Raises:
         InputError: no finished run; or one without its report or its hard negatives, naming the file.
@@ -52,6 +56,8 @@ def ablation_report(folder: Path) -> dict[str, Any]:
             continue  # not finished
         found = read_report(run)["splits"].get("test") or {}
         metrics = {**_numbers(found), **_numbers(read_json(run / NEGATIVES_NAME), "negatives.")}
+        if not _trains_head(run):
+            metrics = {name: value for name, value in metrics.items() if not name.startswith(OF_HEAD)}
         variant = run.name.rpartition("-seed")[0]
         _append(values.setdefault(variant, {}), metrics)
         for path in run.glob(ON_THE_WAY.format("*")):
@@ -71,18 +77,34 @@ def ablation_report(folder: Path) -> dict[str, Any]:
 
 def ablation_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The report as Markdown tables, in percent: mean, and spread where there are several seeds."""
-    yield f"| variant | runs | {' | '.join(SHOWN.values())} |"
-    yield f"| --- | --- | {' | '.join('---' for _ in SHOWN)} |"
-    for variant, metrics in report["variants"].items():
-        runs = max(each["count"] for each in metrics.values())
-        yield f"| {variant} | {runs} | {' | '.join(_shown(metrics.get(name)) for name in SHOWN)} |"
+    for title, columns in TABLES.items():
+        rows = {
+            variant: [metrics.get(name) for name in columns.values()] for variant, metrics in report["variants"].items()
+        }
+        if not any(any(row) for row in rows.values()):
+            continue
+        yield from (f"{title}:", "", f"| variant | runs | {' | '.join(columns)} |")
+        yield f"| --- | --- | {' | '.join('---' for _ in columns)} |"
+        for variant, row in rows.items():
+            if any(row):
+                runs = max(each["count"] for each in row if each)
+                yield f"| {variant} | {runs} | {' | '.join(map(_shown, row))} |"
+        yield ""
     if report["curves"]:
-        yield from ("", "Hidden words told from others on the way:", "", f"| variant | step | {' | '.join(KINDS)} |")
+        yield from ("Hidden words on the way:", "", f"| variant | step | {' | '.join(KINDS)} |")
         yield f"| --- | --- | {' | '.join('---' for _ in KINDS)} |"
     for variant, steps in report["curves"].items():
         for step, metrics in steps.items():
             shown = (_shown(metrics.get(f"negatives.hidden_words.pairwise.{kind}")) for kind in KINDS)
             yield f"| {variant} | {step} | {' | '.join(shown)} |"
+
+
+def _trains_head(run: Path) -> bool:
+    """Whether the job had contrastive learning; true where its config is gone."""
+    if not (run / "config.yaml").is_file():
+        return True
+    options = read_yaml([run / "config.yaml"], []).get("options") or {}
+    return bool((options.get("contrastive") or {}).get("num_pairs", 1))
 
 
 def _append(lists: dict[str, list[float]], values: Mapping[str, float]) -> None:
