@@ -28,5 +28,6 @@ beside without_retrieval-seed1 variant without_retrieval 1 --options.contrastive
     --options.contrastive.counts.texts 0 --options.loss_weights.contrastive 1
 beside without_texts-seed1 variant without_texts 1 --options.shares.texts 0
 beside without_images-seed1 variant without_images 1 --options.shares.images 0
+beside any_positive-seed1 variant any_positive 1 --options.contrastive.needed any  # the paper's equation as it is written
 until_fewer_than 1
 python -m unimo ablation --runs "$output" --json "$output/ablation.json"

@@ -23,7 +23,7 @@ SCRIPTS = REPOSITORY / "run_scripts"
 LAUNCH, SLURM = "run_scripts/launch_multi_node.sh", "run_scripts/cluster/slurm.sh"
 ABLATION = "run_scripts/ablation_shapes.sh"
 VARIANTS = [f"{name}-seed{seed}" for seed in (1, 2, 3) for name in ("full", "random_captions", "without_cmcl")]
-VARIANTS += [f"without_{part}-seed1" for part in ("retrieval", "texts", "images")]
+VARIANTS += [f"without_{part}-seed1" for part in ("retrieval", "texts", "images")] + ["any_positive-seed1"]
 NEEDED = (
     "ablation_shapes.sh",
     "folders.sh",
