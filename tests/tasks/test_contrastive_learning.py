@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
+import paddle
+import pytest
 
+from unimo.config.architecture import UnimoConfig
 from unimo.config.job import DataConfig
 from unimo.data.examples import RegionInput, Vocabulary
 from unimo.data.records import CaptionRecord
-from unimo.tasks.contrastive_learning import CandidateCounts, CandidateSampler, ContrastiveOptions
-from unimo.training.task import TaskContext
+from unimo.modeling import UnimoModel
+from unimo.tasks.contrastive_learning import CandidateCounts, CandidateSampler, ContrastiveOptions, candidates_loss
+from unimo.training.task import TaskContext, model_inputs
 
 RECORDS = [
     CaptionRecord("1", "a", ("one", "two"), ("b",)),
@@ -48,6 +52,38 @@ def test_random_captions_are_none_that_is_true_of_the_image() -> None:
 def test_where_nothing_is_wrong_nothing_is_drawn() -> None:
     assert random_texts(RECORDS[:1], 0, 3) == []
     assert random_texts([RECORDS[0], CaptionRecord("6", "f", ("two",)), CaptionRecord("7", "g", ())], 0, 3) == []
+
+
+@pytest.mark.parametrize("score", ["match", "cosine"])
+def test_the_loss_is_the_equation_over_the_heads_scores(score: Literal["match", "cosine"]) -> None:
+    paddle.seed(0)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_embedding_size": 4}
+    heads = {"text_pooler": 0, "image_pooler": 0, score: 0}
+    model = UnimoModel(UnimoConfig(vocab_size=20, initializer_range=0.5, **sizes), heads)
+    model.eval()
+    made = sampler(RECORDS, num_pairs=3, score=score, counts=CandidateCounts(positives=1, random=2))
+    chosen = [(record, record.captions[0]) for record in RECORDS]
+    batch = made.contrastive(chosen, np.random.default_rng(0))["contrastive"]
+    loss, accuracy = candidates_loss(model, batch, made.options)
+    index, inputs = batch.candidates, model_inputs(batch)
+    assert index is not None
+    hidden = model(inputs)
+    texts, pictures = model.pool_text(hidden, inputs).numpy(), model.pool_image(hidden, inputs).numpy()
+    if score == "cosine":
+        texts, pictures = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (texts, pictures))
+        scores = (texts[index.texts] * pictures[index.images]).sum(axis=2) / 0.07
+    else:
+        head = model.heads["match"].dense
+        scores = ((texts[index.texts] * pictures[index.images]) @ head.weight.numpy() + head.bias.numpy())[..., 0]
+    weights = np.exp(scores.astype(np.float64)) * index.valid
+    expected = -np.log((weights * index.positives).sum(axis=1) / weights.sum(axis=1)).mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    assert accuracy == np.mean(scores[:, 0] > np.where(index.negatives, scores, -np.inf).max(axis=1))
+
+
+def test_a_temperature_beside_a_learned_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        ContrastiveOptions(score="cosine", temperature=0.5)
 
 
 def test_the_parts_of_all_processes_are_the_whole() -> None:

@@ -94,6 +94,11 @@ class ContrastiveOptions:
     """Pairs of a step whose images and texts are also encoded alone and told apart by cosine, which two-stage
     retrieval uses (ours); 0 switches it off."""
 
+    def __post_init__(self) -> None:
+        """Refuse what would be left aside."""
+        if self.score == "cosine" and self.temperature != 1:
+            raise ValueError("temperature: of the matching head's scores; with `score: cosine` it is learned")
+
 
 class CaptionCandidates(Protocol):
     """What the corpus job found for one caption of one image."""
@@ -260,8 +265,7 @@ def candidates_loss(model: UnimoModel, batch: Batch, options: ContrastiveOptions
     image = paddle.gather(model.pool_image(hidden, inputs), as_tensor(index.images.reshape(-1)))
     scores = model.score(text, image).reshape(index.positives.shape)
     positives, valid = as_tensor(index.positives), as_tensor(index.valid)
-    temperature = options.temperature if options.score == "match" else 1.0
-    loss = contrastive_loss(scores, positives, valid, temperature, options.denominator, options.needed)
+    loss = contrastive_loss(scores, positives, valid, options.temperature, options.denominator, options.needed)
     found, negatives = scores.astype("float32").numpy(), index.negatives
     wins = found[:, 0] > np.where(negatives, found, -np.inf).max(axis=1)
     contrasted = negatives.any(axis=1)

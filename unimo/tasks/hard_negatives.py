@@ -48,7 +48,7 @@ def score_hard_negatives(
             negative_scores(context, model, with_other_images(items), scorer),
         )
         for name, scorer in SCORERS.items()
-        if scorer != "match" or "match" in model.head_sizes
+        if scorer != "match" or model.head_sizes.keys() & {"match", "cosine"}
     }
 
 
