@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import paddle
+import pytest
 
 from unimo.generation import BeamSettings, beam_search
-from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, gather_rows
+from unimo.modeling import DecodingState, ModelInputs, UnimoConfig, UnimoModel, decoding_state, gather_rows
 from unimo.objectives import token_log_probabilities
 
 CONFIG = UnimoConfig(
@@ -20,8 +21,8 @@ CONFIG = UnimoConfig(
 )
 
 
-def tiny_model() -> UnimoModel:
-    paddle.seed(3)
+def tiny_model(seed: int = 3) -> UnimoModel:
+    paddle.seed(seed)
     model = UnimoModel(CONFIG, {"masked_language": 0})
     model.eval()
     return model
@@ -77,3 +78,29 @@ def test_minimum_and_maximum_length() -> None:
         for hypothesis in hypotheses:
             assert 2 not in hypothesis.token_ids[1:7]
             assert len(hypothesis.token_ids) <= 9
+
+
+def test_dropping_dead_slots_changes_no_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over 120 steps, in which three of four examples end early, each with its own number of living slots."""
+    model, prefix = tiny_model(2), image_prefix(4, 5, [5, 3, 4, 2])
+    settings = BeamSettings(beam_size=5, min_length=0, max_length=120)
+    steps: list[tuple[int, int]] = []  # examples, slots
+    open_slots = DecodingState.open_slots
+
+    def spied(state: DecodingState, num_hypotheses: int, num_heads: int) -> paddle.Tensor:
+        bias = open_slots(state, num_hypotheses, num_heads)
+        steps.append((bias.shape[0], bias.shape[3] - 5))
+        return bias
+
+    monkeypatch.setattr(DecodingState, "open_slots", spied)
+    dropping = beam_search(model, prefix, settings, start_id=0, end_id=11)
+    dropped, steps = steps, []
+    monkeypatch.setattr(decoding_state, "FEWEST_SLOTS", 10**9)
+    keeping = beam_search(model, prefix, settings, start_id=0, end_id=11)
+    assert [count for count, _ in dropped] == [count for count, _ in steps]
+    assert [count for count, _ in steps][::119] == [4, 1]
+    assert steps[-1][1] == 1 + 5 * 119 and max(slots for _, slots in dropped) < 300
+    for ours, theirs in zip(dropping, keeping, strict=True):
+        assert [each.token_ids for each in ours] == [each.token_ids for each in theirs]
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one.scores, other.scores, rtol=1e-5, atol=1e-5)

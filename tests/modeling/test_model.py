@@ -159,6 +159,17 @@ def test_decoding_reads_copies_that_are_gone_afterwards(sizes: dict[str, int]) -
     np.testing.assert_allclose(logits(), before + 1, atol=1e-5)
 
 
+def test_at_the_width_of_large_nearly_every_weight_is_copied() -> None:
+    """What the docstring says of memory: 24 layers, and the dictionary, which here is small."""
+    model = UnimoModel(UnimoConfig(64, 1024, 1, 16, image_embedding_size=0), {"masked_language": 0})
+    with model.decoding_weights():
+        layers = [each for each in model.layers.sublayers() if isinstance(each, Linear)]
+        assert all(each.copies[0] is not each.weight for each in layers)
+        copied = sum(each.copies[0].size for each in layers)
+    assert 4 * (24 * copied + 1024 * 50_272) == pytest.approx(1.42e9, rel=0.01)
+    assert "1.4 GB" in (UnimoModel.decoding_weights.__doc__ or "")
+
+
 def test_fused_attention_is_that_of_its_parts() -> None:
     """What GPUs run, on CPU: outputs and gradients, with a bias for every head or one for all."""
     config = UnimoConfig(hidden_size=32, num_attention_heads=4, attention_probs_dropout_prob=0.0)

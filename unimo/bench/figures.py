@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import datetime
 import os
 import platform
@@ -36,8 +38,30 @@ def peer_ratios(seconds: Mapping[str, float], ours: str, peers: Sequence[str]) -
     return {peer: seconds[peer] / seconds[ours] for peer in peers if peer in seconds}
 
 
-def describe_machine(threads: int, clock: str) -> dict[str, Any]:
-    """Processor, cores, threads, versions, load and date, for beside the figures."""
+THREAD_COUNTS: Mapping[str, tuple[str, str]] = {
+    "MKL": ("libmklml_intel.so", "MKL_Get_Max_Threads"),
+    "OpenMP": ("libiomp5.so", "omp_get_max_threads"),
+}
+"""Library of Paddle's -> its file, and the function that tells how many threads it takes."""
+
+
+def effective_threads() -> dict[str, int]:
+    """The threads that Paddle's libraries take in this process, of those that are loaded; none before Paddle is."""
+    found = {}
+    for name, (file, function) in THREAD_COUNTS.items():
+        with contextlib.suppress(OSError, AttributeError):  # not loaded, or another library under this name
+            found[name] = int(getattr(ctypes.CDLL(file, mode=os.RTLD_NOLOAD | os.RTLD_NOW), function)())
+    return found
+
+
+def describe_machine(threads: int, clock: str, load_before: float) -> dict[str, Any]:
+    """Processor, cores, threads, versions, load and date, for beside the figures.
+
+    Args:
+        threads: those asked for, which stand over the setting `all_cores`.
+        clock: what timings count.
+        load_before: load average when the run began.
+    """
     from unimo.runtime import describe_environment, setting_states, usable_cores
 
     environment = describe_environment()
@@ -45,14 +69,15 @@ def describe_machine(threads: int, clock: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": usable_cores(),
         "threads": threads,
+        "effective_threads": effective_threads(),
         "clock": clock,
-        "load_average": os.getloadavg()[0],
+        "load_average": {"before": load_before, "after": os.getloadavg()[0]},
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "platform": platform.platform(),
         "python": environment["python"],
         "paddlepaddle": environment["packages"].get("paddlepaddle"),
         "git": environment["git"],
-        "runtime_settings": setting_states(),
+        "runtime_settings": setting_states() | {"all_cores": f"overridden by --threads {threads}"},
     }
 
 

@@ -17,14 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from unimo.bench.timing import RunError
 from unimo.runtime.settings import SWITCH, clean_environment
 
 PEERS_VARIABLE = "UNIMO_PEERS"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class PeerError(Exception):
-    """A peer cannot do the work; the reason is shown, and its ratio left out."""
+class PeerError(RunError):
+    """A peer cannot do the work, or ended in the middle of it; the reason is shown, and its ratio left out."""
 
 
 class Peer:
@@ -38,7 +39,11 @@ class Peer:
         self.versions: dict[str, str] = self._ask({"work": work, "options": dict(options)})["ready"]
 
     def run(self) -> float:
-        """Do the work once; seconds by the worker's own clock."""
+        """Do the work once; seconds by the worker's own clock.
+
+        Raises:
+            PeerError: the worker has ended.
+        """
         return float(self._ask({"run": True})["seconds"])
 
     def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from unimo.regions import Regions
 
-SYLLABLES = [first + second + third for first in "bdfgklmnprst" for second in "aeiou" for third in ("", "n", "r", "s")]
+
+def _syllables(first: str, second: str, third: Sequence[str]) -> list[str]:
+    return [one + two + three for one in first for two in second for three in third]
+
+
+SYLLABLES = _syllables("bdfgklmnprst", "aeiou", ("", *"nrs"))
+SCRIPTS = (
+    SYLLABLES,
+    _syllables("bdfgklmnprstçñ", "aáâäeéèêiíoóöøuúü", ("", *"nrsß")),
+    _syllables("бвгдзклмнпрстчш", "аеиоуыюя", ("", *"нрсй")),
+    _syllables("βγδθκλμνπρστφχ", "αεηιουω", ("", *"νρς")),
+    [chr(code) for code in range(0x4E00, 0x4E00 + 500)],  # Han
+)
+"""Syllables of ASCII, of accented Latin letters, and of scripts of two and three bytes a letter."""
+
 WORDS = 20_000
 CAPTION_WORDS = 11  # words of a caption in Flickr30k, on average
 
 
-def captions(count: int, seed: int = 7) -> list[str]:
-    """Sentences of 4 to 30 words, whose frequencies fall with their rank (Zipf)."""
+def captions(count: int, seed: int = 7, scripts: Sequence[Sequence[str]] = (SYLLABLES,)) -> list[str]:
+    """Sentences of 4 to 30 words, whose frequencies fall with their rank (Zipf) and whose scripts take turns by it."""
     rng = np.random.default_rng(seed)
-    words = ["".join(rng.choice(SYLLABLES, size)) for size in rng.integers(1, 4, WORDS)]
+    sizes, syllables = rng.integers(1, 4, WORDS), [np.array(script) for script in scripts]
+    words = ["".join(rng.choice(syllables[rank % len(scripts)], size)) for rank, size in enumerate(sizes)]
     shares = 1 / np.arange(1, WORDS + 1)
     lengths = np.clip(rng.poisson(CAPTION_WORDS, count), 4, 30)
     drawn = rng.choice(WORDS, int(lengths.sum()), p=shares / shares.sum())

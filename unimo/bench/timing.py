@@ -16,6 +16,10 @@ Run = Callable[[], float]
 """Does the work once and returns the seconds it took."""
 
 
+class RunError(Exception):
+    """A run cannot be taken, now or in later turns; the reason is shown."""
+
+
 @dataclass(frozen=True)
 class Clock:
     """How seconds are counted."""
@@ -39,12 +43,28 @@ class Clock:
         return run
 
 
-def in_turns(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
-    """The median of ``repeats`` timings of each run; the runs take turns, after a round that does not count."""
+def in_turns(
+    runs: Mapping[str, Run], repeats: int, drop: Callable[[str, RunError], None] | None = None
+) -> dict[str, float]:
+    """The median of ``repeats`` timings of each run; the runs take turns, after a round that does not count.
+
+    Where ``drop`` is given, it is told the name of a run that fails and why; the run takes no further turns and has no
+    median.
+
+    Raises:
+        RunError: a run failed, without ``drop``.
+    """
     timings: dict[str, list[float]] = {name: [] for name in runs}
     for round_number in range(repeats + 1):
-        for name, run in runs.items():
-            seconds = run()
+        for name in list(timings):
+            try:
+                seconds = runs[name]()
+            except RunError as error:
+                if drop is None:
+                    raise
+                drop(name, error)
+                del timings[name]
+                continue
             if round_number:
                 timings[name].append(seconds)
     return {name: statistics.median(values) for name, values in timings.items()}

@@ -124,6 +124,16 @@ class Decoder:
         """Encode the prefix and search; no hypothesis may end before the last step."""
         beam_search(self.model, self.prefix, self.settings, START_ID, END_ID)
 
+    def evaluate(self) -> None:
+        """An evaluation of one batch: the search, with the copies of weights that its steps read."""
+        with self.model.decoding_weights():
+            self.search()
+
+    def copy_weights(self) -> None:
+        """The copies alone."""
+        with self.model.decoding_weights():
+            pass
+
     def encode(self) -> None:
         """The prefix alone."""
         with paddle.no_grad():

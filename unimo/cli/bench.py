@@ -16,11 +16,15 @@ Examples::
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from unimo.errors import InputError
+
+if TYPE_CHECKING:
+    from unimo.bench import Bench, Figure
 
 SUMMARY = "measure speed: shares of the machine's peak, ratios to peers"
 POSITIONAL = "suite"
@@ -76,20 +80,34 @@ def run(arguments: Arguments) -> int:
         raise InputError(f"suite: there is no {arguments.suite!r}; there are {', '.join(SUITES)}")
     files = {name: getattr(arguments, name) for name in ("texts", "captions", "dictionary")}
     bench = Bench(arguments.threads, arguments.repeats, arguments.size, arguments.peers, **files)
+    load_before = os.getloadavg()[0]
     figures = run_suite(arguments.suite, bench)
-    machine = describe_machine(arguments.threads, bench.clock.name)
+    machine = describe_machine(arguments.threads, bench.clock.name, load_before)
     if bench.peak_rates:
         machine["matrix_product_gflops"] = max(bench.peak_rates) / 1e9
-    threads = f"{arguments.threads} thread" + ("s" if arguments.threads > 1 else "")
-    print(f"{arguments.suite}, {arguments.size}: {machine['processor']}, {threads}, {machine['clock']}")
-    if bench.peak_rates:
-        low, high = min(bench.peak_rates) / 1e9, max(bench.peak_rates) / 1e9
-        print(f"matrix product {low:.1f} to {high:.1f} GFLOP/s; load average {machine['load_average']:.1f}")
-    for line in [*(figure.line() for figure in figures), *bench.notes]:
+    for line in report_lines(arguments, bench, figures, machine):
         print(line)
     if arguments.json is not None:
         write_json(arguments.json, to_json(arguments.suite, figures, machine, bench.notes))
     return 0
+
+
+def report_lines(
+    arguments: Arguments, bench: Bench, figures: Sequence[Figure], machine: Mapping[str, Any]
+) -> Iterator[str]:
+    """The machine, then a line a figure, then notes."""
+    threads = f"{arguments.threads} thread" + ("s" if arguments.threads > 1 else "")
+    yield f"{arguments.suite}, {arguments.size}: {machine['processor']}, {threads}, {machine['clock']}"
+    for library, count in machine["effective_threads"].items():
+        if count != arguments.threads:
+            yield f"{library} takes {count} and not {threads}"
+    load = "load average {before:.1f} before, {after:.1f} after".format(**machine["load_average"])
+    if bench.peak_rates:
+        low, high = min(bench.peak_rates) / 1e9, max(bench.peak_rates) / 1e9
+        load = f"matrix product {low:.1f} to {high:.1f} GFLOP/s; {load}"
+    yield load
+    yield from (figure.line() for figure in figures)
+    yield from bench.notes
 
 
 def set_threads(threads: int) -> None:

@@ -94,6 +94,10 @@ def describe_settings() -> Iterator[str]:
         yield f"{setting.name:<28}{states[setting.name]:<18}{setting.reason}"
 
 
+class MeasurementError(Exception):
+    """A measurement did not come to its end; the reason is shown, and the others go on."""
+
+
 def describe_gains() -> Iterator[str]:
     """Measured gains, each against all settings together."""
     from unimo.runtime.settings import SETTINGS, setting_states
@@ -103,31 +107,46 @@ def describe_gains() -> Iterator[str]:
     if not on:
         yield "no setting is applied, so there is nothing to compare"
         return
-    full = measure(on)
-    yield f"{'with all':<28}{_describe_measurement(full)}"
-    for name in on:
-        without = measure([each for each in on if each != name])
-        gain = without["step_ms"] / full["step_ms"]
-        yield f"{'without ' + name:<28}{_describe_measurement(without)} | {gain:.2f} times the step"
+    compared = {f"without {name}": [each for each in on if each != name] for name in on}
     if len(on) > 1:
-        none = measure([])
-        gain = none["step_ms"] / full["step_ms"]
-        yield f"{'without any':<28}{_describe_measurement(none)} | {gain:.2f} times the step"
+        compared["without any"] = []
+    full = None
+    for label, names in {"with all": on, **compared}.items():
+        try:
+            measured = measure(names)
+        except MeasurementError as error:
+            yield f"{label:<28}could not be measured: {error}"
+            continue
+        line = f"{label:<28}{_describe_measurement(measured)}"
+        if label == "with all":
+            full = measured
+        elif full is not None:
+            line += f" | {measured['step_ms'] / full['step_ms']:.2f} times the step"
+        yield line
 
 
 def measure(names: list[str]) -> dict[str, float]:
-    """The measurements of :mod:`unimo.runtime.measure` in a new process with the named settings only."""
+    """The measurements of :mod:`unimo.runtime.measure` in a new process with the named settings only.
+
+    Raises:
+        MeasurementError: the process failed, or did not end in time.
+    """
     from unimo.runtime.settings import SWITCH, clean_environment
 
     environment = clean_environment() | {SWITCH: ",".join(names) or "0"}
     environment["PYTHONPATH"] = os.pathsep.join(each for each in (str(_source_folder()), *sys.path) if each)
-    if "OMP_NUM_THREADS" not in environment or "all_cores" in names:
-        environment.pop("OMP_NUM_THREADS", None)
+    if "all_cores" in names:
+        environment.pop("OMP_NUM_THREADS", None)  # Paddle puts it there when it is imported
     command = [sys.executable, "-W", "ignore", "-m", "unimo.runtime.measure"]
-    finished = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=MEASURE_TIMEOUT, check=False
-    )
-    assert finished.returncode == 0, f"the measurement failed: {finished.stderr.strip()[-400:]}"
+    try:
+        finished = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=MEASURE_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise MeasurementError(f"no answer in {MEASURE_TIMEOUT} seconds") from None
+    if finished.returncode != 0:
+        said = finished.stderr.strip().splitlines() or ["it said nothing"]
+        raise MeasurementError(f"status {finished.returncode}, {said[-1][-400:]}")
     measured: dict[str, float] = json.loads(finished.stdout)
     return measured
 

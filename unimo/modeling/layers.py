@@ -101,8 +101,8 @@ class RegionEmbeddings(nn.Layer):
 class LayerCache:
     """Keys and values that a decoding step of one layer attends to: the prefix's, and every generated token's.
 
-    The prefix is kept once an example and never copied. A slot holds one generated token of one hypothesis, and slots
-    never move: which of them a hypothesis descends from is told by the bias of the step.
+    The prefix is kept once an example and never copied. A slot holds one generated token of one hypothesis: which of
+    them a hypothesis descends from is told by the bias of the step. Slots move only when dead ones are dropped.
     """
 
     keys: Tensor  # [B, H, P, D/H]
@@ -117,6 +117,14 @@ class LayerCache:
             values = paddle.concat([self.slot_values, values], axis=2)
         self.slot_keys, self.slot_values = keys, values
         return keys, values
+
+    def keep_slots(self, rows: Tensor) -> None:
+        """Keep N slots of each example: ``rows`` [B * H * N] among the B * H * S of all heads."""
+        assert self.slot_keys is not None and self.slot_values is not None
+        batch, heads, _, size = self.slot_keys.shape
+        shape = [batch, heads, rows.shape[0] // (batch * heads), size]
+        self.slot_keys = paddle.gather(self.slot_keys.reshape([-1, size]), rows).reshape(shape)
+        self.slot_values = paddle.gather(self.slot_values.reshape([-1, size]), rows).reshape(shape)
 
 
 def on_gpu(tensor: Tensor) -> bool:

@@ -99,6 +99,8 @@ class UnimoModel(nn.Layer):
         """Within it, steps of decoding read copies of large weights that products of few rows go through faster.
 
         The weights must not change meanwhile. On a GPU, and for a model without the language head, nothing is copied.
+        The copies of base (its vocabulary and each layer's widest matrix) take 0.27 GB, those of large, of which nearly
+        every weight is copied, 1.4 GB more of memory as long as it decodes.
         """
         words = self.text_embeddings.words.weight
         if "masked_language" not in self.head_sizes or not words.place.is_cpu_place():
