@@ -119,7 +119,7 @@ class UnimoTokenizer:
         return [self.cls_id, *ids, self.sep_id] if add_special_tokens else ids
 
     def encode_batch(self, texts: Sequence[str], add_special_tokens: bool = False) -> list[list[int]]:
-        """Ids of each text, as :meth:`encode`: ASCII texts by the words met before, others by the engine.
+        """Ids of each text, as :meth:`encode`: by the words met before, or by the engine.
 
         A word met before costs a quarter of one that is cut, so that with more than 4 cores the engine, which uses all
         of them, is quicker on large batches.
@@ -129,16 +129,14 @@ class UnimoTokenizer:
         """
         texts = list(texts)
         by_words = len(texts) < LARGE_BATCH or _engine_threads() <= THREADS_OF_WORDS
-        known = {
-            place: text for place, text in enumerate(texts) if by_words and isinstance(text, str) and text.isascii()
-        }
-        others = [text for place, text in enumerate(texts) if place not in known]
+        looked_up = [self._words.encode(each) if by_words and isinstance(each, str) else None for each in texts]
+        others = [text for text, ids in zip(texts, looked_up, strict=True) if ids is None]
         try:
             encodings = iter(self._engine.encode_batch_fast(others, add_special_tokens=False) if others else ())
         except TypeError:
             _refuse_surrogates(others)
             raise
-        found = [self._words.encode(known[i]) if i in known else next(encodings).ids for i in range(len(texts))]
+        found = [next(encodings).ids if ids is None else ids for ids in looked_up]
         if not add_special_tokens:
             return found
         return [[self.cls_id, *ids, self.sep_id] for ids in found]
