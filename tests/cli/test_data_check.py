@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from tests.conftest import SmallWorld
 from tests.tasks.jobs import job, write_job
-from unimo.cli import main
+from unimo.augment.job import augment
+from unimo.augment.options import AugmentConfig, PairFiles
+from unimo.cli import jobs, main
 
 
 def check(folder: Path, values: dict[str, Any]) -> int:
@@ -115,3 +118,45 @@ def test_training_without_labels(small_world: SmallWorld, tmp_path: Path, capsys
     values["options"]["columns"]["label"] = "lable"
     assert check(tmp_path, values) == 2
     assert "60 of 60 records have no label; is options.columns.label right?" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def corpus(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Captions with retrieved images, of which the region store lacks those whose name begins with `absent_`."""
+    world, output = small_world.world, tmp_path_factory.mktemp("augmented") / "corpus"
+    pairs = PairFiles((str(world / "captions_train.jsonl"),))
+    given = {"images": str(world / "images_train.jsonl"), "regions": str(small_world.regions)}
+    augment(AugmentConfig(pairs, str(output), **given), quiet=True)
+    return output
+
+
+@pytest.mark.parametrize("verb", [("data", "check"), ("train", "--dry_run")])
+def test_retrieved_images_must_be_in_the_store(
+    small_world: SmallWorld,
+    corpus: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, str],
+) -> None:
+    own = tmp_path / "corpus"
+    shutil.copytree(corpus, own)
+    values = job(small_world, "pretraining", tmp_path / "run")
+    values["options"]["contrastive"]["augmented"] = str(own)
+    command = [*verb, "--config", str(write_job(tmp_path / "job.yaml", values))]
+    assert main(command) == 0
+    assert f"retrieved images: 20, all in {small_world.regions}; 60 of 60 records" in capsys.readouterr().out
+    monkeypatch.setattr(jobs, "LOOK_SECONDS", -1.0)
+    assert main(command) == 0
+    assert f"all in {small_world.regions}; 1 of 60 records" in capsys.readouterr().out
+    monkeypatch.undo()
+    names = own / "images.txt"  # names follow each other, so that others must be as long
+    names.write_text(names.read_text().replace("images_", "absent_", 5))
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    told = captured.out + captured.err
+    assert f"options.contrastive.augmented: 5 of 20 retrieved images are not in {small_world.regions}: 'absent_" in told
+    assert told.count("'absent_") == 3 and "(60 of 60 records of" in told
+    values["options"]["contrastive"]["counts"] = {"images": 0}
+    write_job(tmp_path / "job.yaml", values)
+    assert main(command) == 0, "none is ever drawn"

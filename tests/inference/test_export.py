@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
+import warnings
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import paddle
@@ -175,19 +181,103 @@ def test_a_text_model_and_chosen_programs(
     assert "is there already, and is no export" in capsys.readouterr().err
 
 
-def test_a_model_of_few_positions(small_world: SmallWorld, tmp_path: Path) -> None:
+def test_a_model_of_few_positions_cuts_texts_and_says_so(small_world: SmallWorld, tmp_path: Path) -> None:
     sizes = {"image_embedding_size": 0, "max_position_embeddings": 16}
     save_checkpoint(tmp_path / "checkpoint", small_world, {"text_pooler": 0}, **sizes)
     assert main(["export", "--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]) == 0
+    model = ExportedModel(tmp_path / "exported")
+    assert model.max_text_length == 14
+    text = "a red circle is above a blue star " * 3
+    extra = len(model.tokenizer.encode(text)) + 2 - 14
+    with pytest.warns(UserWarning, match=f"2 of 3 texts are longer than 14 tokens.*cut: {2 * extra} tokens are left"):
+        vectors = model.encode_texts([text, "left", text])
+    assert np.isfinite(vectors).all() and model.num_cut_tokens == 2 * extra
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.encode_texts([text])
+    assert model.num_cut_tokens == 3 * extra
+
+
+def test_arrays_become_tensors_without_what_paddle_leaks(
+    exported: tuple[UnimoModel, ExportedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    make = paddle.to_tensor
+    monkeypatch.setattr(
+        paddle, "to_tensor", lambda data, *rest, **named: made.append(data) or make(data, *rest, **named)
+    )
+    exported[1].caption(random_images(3, 7), BeamSettings(beam_size=3, max_length=6))
+    assert [each for each in made if np.ndim(each)] == []
+
+
+def pretend_modules(monkeypatch: pytest.MonkeyPatch, **modules: dict[str, Any]) -> None:
+    """Modules of these names and functions, whether or not such packages are installed."""
+    for name, functions in modules.items():
+        module = ModuleType(name)
+        module.__spec__ = ModuleSpec(name, None)
+        vars(module).update(functions)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def write_some_onnx(program: str, weights: str, target: str, **settings: Any) -> None:
+    Path(target).write_bytes(b"onnx")
+
+
+class WrongSession:
+    """An onnxruntime whose outputs have the right shapes, and are ones."""
+
+    def __init__(self, path: str, providers: list[str]) -> None: ...
+
+    def get_inputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name) for name in ("segment_ids", "input_ids", "position_ids")]
+
+    def run(self, names: None, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+        rows, length = arrays["segment_ids"].shape
+        return [np.ones((rows, length, 16), np.float32), np.ones((rows, 16), np.float32)]
+
+
+def test_onnx_that_was_not_compared_is_told(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path / "checkpoint", small_world, {"text_pooler": 0}, image_embedding_size=0)
+    flags = ["export", "--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]
+    pretend_modules(monkeypatch, paddle2onnx={"export": write_some_onnx}, onnx={})
+    find = importlib.util.find_spec
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+        assert main(flags) == 0
+    out = capsys.readouterr().out
+    assert "; ONNX not compared\n" in out
+    assert "ONNX files were not compared with the network: onnxruntime is not installed" in out
+    manifest = json.loads((tmp_path / "exported" / "export.json").read_text())
+    assert manifest["onnx"] == ["text"] and manifest["onnx_differences"] == {}
+    assert (tmp_path / "exported" / "text.onnx").is_file()
+
+
+def test_onnx_that_gives_something_else_is_not_kept(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_checkpoint(tmp_path / "checkpoint", small_world, {"text_pooler": 0}, image_embedding_size=0)
+    flags = ["export", "--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]
+    runtime = {"InferenceSession": WrongSession}
+    pretend_modules(monkeypatch, paddle2onnx={"export": write_some_onnx}, onnx={}, onnxruntime=runtime)
+    assert main(flags) == 0
+    out = capsys.readouterr().out
+    assert "text: no ONNX: its outputs differ from the network's by " in out and "; of ONNX" not in out
+    assert json.loads((tmp_path / "exported" / "export.json").read_text())["onnx"] == []
+    assert not (tmp_path / "exported" / "text.onnx").exists()
 
 
 @pytest.mark.skipif(bool(missing_for_onnx()), reason="paddle2onnx is not installed")
-def test_onnx_gives_the_same(small_world: SmallWorld, tmp_path: Path) -> None:
+def test_onnx_gives_the_same(small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     save_checkpoint(tmp_path / "checkpoint", small_world, HEADS)
     flags = ["--checkpoint", str(tmp_path / "checkpoint"), "--output", str(tmp_path / "exported")]
     assert main(["export", *flags, "--programs", "pair", "match"]) == 0
+    assert capsys.readouterr().out.count("; of ONNX ") == 2
     model = ExportedModel(tmp_path / "exported")
+    compared = json.loads((tmp_path / "exported" / "export.json").read_text())["onnx_differences"]
+    assert set(compared) == {"pair", "match"} and max(compared.values()) < 1e-5
     batch = vars(collate(examples(model, random_images(3, 7, 4)), model.tokenizer.pad_id))
     for name, output in (("pair", "states"), ("match", "scores")):
         session = onnxruntime.InferenceSession(str(model.folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])

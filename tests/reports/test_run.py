@@ -16,6 +16,7 @@ from unimo.errors import InputError
 from unimo.regions.extract import find_images
 from unimo.reports import build_run_report
 from unimo.reports.contrasts import contrast_examples
+from unimo.reports.run import throughput_notes
 from unimo.reports.sampling import sample
 
 
@@ -50,6 +51,20 @@ def test_run_that_has_not_ended(tmp_path: Path) -> None:
     reader = read_page(build_run_report(tmp_path).read_text())
     assert "has not ended" in reader.all_text and "step 20" in reader.all_text
     assert reader.sections == ["curves"]
+
+
+def test_speed_padding_and_waiting_are_means_by_time(tmp_path: Path) -> None:
+    """Of 30 steps with 900 tokens each, the last ten wait for half of their 20 seconds, at half the speed."""
+    window = {"split": "train", "tokens_per_second": 900.0, "padding_share": 0.1, "data_wait_share": 0.0}
+    slow = window | {"tokens_per_second": 450.0, "padding_share": 0.3, "data_wait_share": 0.5}
+    broken = window | {"tokens_per_second": None}
+    events = [{"step": 10} | window, {"step": 20} | window, {"step": 30} | slow, {"step": 40} | broken]
+    write_lines(tmp_path / "metrics.jsonl", [*events, {"step": 40, "split": "test", "seconds": 9.0}])
+    [note] = throughput_notes({"a run": tmp_path})
+    assert "Speed of a run: 675 tokens a second" in note, "27,000 tokens in 40 seconds"
+    assert "20.0% of the positions were padding, 25.0% of the time was waiting" in note
+    assert note.endswith("(means over the log, weighted by time).")
+    assert throughput_notes({"nothing": tmp_path / "absent"}) == []
 
 
 def test_pretraining_shows_what_contrastive_learning_reads(shapes_folder: Path, tmp_path: Path) -> None:

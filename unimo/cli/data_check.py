@@ -55,6 +55,7 @@ def find_errors(job: JobConfig, options: Any, tell: Callable[[str], object]) -> 
     Raises:
         InputError: tokenizer or region store cannot be read.
     """
+    from unimo.cli.jobs import check_retrieved
     from unimo.tasks.assembly import build_task
 
     task = build_task(job, options)
@@ -66,6 +67,10 @@ def find_errors(job: JobConfig, options: Any, tell: Callable[[str], object]) -> 
         for line in [*lines, *(f"error: {error}" for error in errors)]:
             tell(f"  {line}")
         found += errors
+    lines, errors = check_retrieved(job, options, task)
+    for line in [*lines, *(f"error: {error}" for error in errors)]:
+        tell(line)
+    found += errors
     if not found:
         lines, found = _describe_training(task)
         for line in lines:

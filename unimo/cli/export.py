@@ -38,7 +38,8 @@ class Arguments:
     """Which programs; none are all that the checkpoint's heads allow."""
 
     onnx: bool = True
-    """Write ONNX besides (opset 17), where paddle2onnx is installed."""
+    """Write ONNX besides (opset 17), where paddle2onnx is installed; it is compared with the network, as the programs
+    are, where onnxruntime is installed."""
 
 
 def run(arguments: Arguments) -> int:
@@ -57,7 +58,10 @@ def run(arguments: Arguments) -> int:
         limits = {"max_text_length": job.data.max_text_length, "max_regions": job.data.max_regions}
     report = export_checkpoint(arguments.checkpoint, output, arguments.programs, arguments.onnx, limits)
     for name, difference in report.differences.items():
-        onnx = ", ONNX" if name in report.onnx else ""
+        onnx = ""
+        if name in report.onnx:
+            found = report.onnx[name]
+            onnx = "; ONNX not compared" if found is None else f"; of ONNX {found:.1e}"
         print(f"{name}: largest difference from the network {difference:.1e}{onnx}")
     for note in report.notes:
         print(note)

@@ -24,13 +24,13 @@ class Arguments:
     """The checkpoint that it was made with, where it was moved since."""
 
     regions: Path | None = None
-    """Region store of the images; must hold the same features."""
+    """Region store of the images, of the same features; without it, the one that the index was made with."""
 
     images: bool = False
     """Take all images of the store."""
 
     captions: tuple[Path, ...] = ()
-    """Files of images with captions; both are taken."""
+    """Files of images with captions (as `index evaluate` reads them, the release's too); both are taken."""
 
     texts: tuple[Path, ...] = ()
     """Files of texts."""
@@ -38,11 +38,12 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Encode and append; every segment counts as soon as it is whole."""
-    from unimo.cli.indexing import add_all, encoder_of
+    from unimo.cli.indexing import add_all, encoder_of, store_of
     from unimo.inference.index import VectorIndex
 
     index = VectorIndex(arguments.index)
-    encoder = encoder_of(index, arguments.checkpoint, arguments.regions)
-    for line in add_all(index, encoder, arguments.regions, arguments.images, arguments.texts, arguments.captions):
+    regions = store_of(index, arguments.regions) if arguments.images or arguments.captions else arguments.regions
+    encoder = encoder_of(index, arguments.checkpoint, regions)
+    for line in add_all(index, encoder, regions, arguments.images, arguments.texts, arguments.captions):
         print(line)
     return 0

@@ -33,10 +33,12 @@ class Arguments:
     """Take all images of the store."""
 
     captions: tuple[Path, ...] = ()
-    """Files of images with captions; both are taken. A caption's id is `<image id>#<number>`."""
+    """Files of images with captions (as `index evaluate` reads them, the release's too); both are taken. A caption's id
+    is `<image id>#<number>`."""
 
     texts: tuple[Path, ...] = ()
-    """Files of texts (JSON lines, or one text a line)."""
+    """Files of texts (JSON lines, or one text a line). A text's id is `<file name>:<line>`, with as many folders before
+    the name as tell the files apart."""
 
 
 def run(arguments: Arguments) -> int:

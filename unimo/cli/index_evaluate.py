@@ -62,7 +62,7 @@ def run(arguments: Arguments) -> int:
         require_scorer,
         two_stage_curve,
     )
-    from unimo.tasks.retrieval import read_caption_records, score_records, true_pairs
+    from unimo.tasks.retrieval import distinct_images, read_caption_records, score_records, true_pairs
 
     if not arguments.ks or min(arguments.ks) < 1:
         raise InputError("ks: at least 1 each")
@@ -70,7 +70,7 @@ def run(arguments: Arguments) -> int:
     context, model = encoder.context, encoder.model
     require_scorer(model, arguments.scorer, arguments.checkpoint)
     records = read_caption_records(context, arguments.captions)
-    images = [context.require_images()[record.image_id] for record in records]
+    images = [context.require_images()[image_id] for image_id in distinct_images(records)]
     texts, relevant = caption_token_ids(records, context.tokenizer), true_pairs(records)
     cosines = encode_images(context, model, images) @ encode_texts(context, model, texts).T
     results: dict[str, Any] = {"images": len(images), "captions": len(texts), "scorer": arguments.scorer}

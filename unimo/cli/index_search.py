@@ -88,7 +88,7 @@ def _queries(arguments: Arguments, index: VectorIndex) -> tuple[Encoder | None, 
     """Vectors of the queries, and the network where one is needed."""
     import numpy as np
 
-    from unimo.cli.indexing import encoder_of
+    from unimo.cli.indexing import encoder_of, store_of
     from unimo.errors import InputError
     from unimo.tasks.dual_encoding import encode_images, encode_texts, require_scorer
 
@@ -96,7 +96,7 @@ def _queries(arguments: Arguments, index: VectorIndex) -> tuple[Encoder | None, 
     kept = bool(arguments.images) and all(image in known for image in arguments.images)
     encoder = None
     if arguments.rerank or not kept:
-        regions = arguments.regions or (Path(index.about["regions"]) if index.about["regions"] else None)
+        regions = store_of(index, arguments.regions)
         encoder = encoder_of(index, arguments.checkpoint, regions if arguments.rerank or arguments.images else None)
         if arguments.rerank:
             require_scorer(encoder.model, arguments.scorer, encoder.source)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unimo.errors import InputError
 
 if TYPE_CHECKING:
+    from unimo.data.records import CaptionRecord
     from unimo.inference.index import Entry, Side, VectorIndex
     from unimo.modeling import UnimoModel
     from unimo.training.task import TaskContext
@@ -68,6 +70,11 @@ def encoder_of(index: VectorIndex, checkpoint: Path | None, regions: Path | None
     return encoder
 
 
+def store_of(index: VectorIndex, given: Path | None) -> Path | None:
+    """The region store that is named, or else the one that an index was made with, if it was made with any."""
+    return given or (Path(index.about["regions"]) if index.about["regions"] else None)
+
+
 def add_all(
     index: VectorIndex,
     encoder: Encoder,
@@ -86,38 +93,53 @@ def add_all(
         texts: files of texts.
         files: files of images with captions: both are added.
     """
-    from unimo.data.formats.captions import read_captions
-    from unimo.data.formats.texts import read_texts
+    from unimo.data.formats.texts import read_text_files
     from unimo.inference.index import Entry
+    from unimo.tasks.retrieval import read_caption_records
 
     if not images and not texts and not files:
         raise InputError("images, texts, captions: at least one of them tells what to add")
     if (images or files) and regions is None:
         raise InputError("regions: images need their region store")
-    records = [record for path in files for record in read_captions(path)]
+    records = [record for path in dict.fromkeys(files) for record in read_caption_records(encoder.context, path)]
     image_ids = [record.image_id for record in records]
     if images:
         image_ids += encoder.context.require_images().store.ids()
-    captions = [
-        Entry(f"{record.image_id}#{number}", caption)
-        for record in records
-        for number, caption in enumerate(record.captions)
-    ]
-    plain = [Entry(record.record_id, record.text) for path in texts for record in read_texts(path)]
+    captions = [Entry(*each) for each in numbered_captions(records)]
+    # captions of the release are token ids, which their text need not give again
+    token_ids = [ids for each in records for ids in each.caption_token_ids or [None] * len(each.captions)]
+    plain = [Entry(record.record_id, record.text) for record in read_text_files(texts)]
     if image_ids:
-        encoder.context.require_images().check(image_ids, regions or "")
         yield _add(index, encoder, "images", [Entry(image_id) for image_id in dict.fromkeys(image_ids)])
     if captions or plain:
-        yield _add(index, encoder, "texts", [*captions, *plain])
+        given = {entry.id: ids for entry, ids in zip(captions, token_ids, strict=True) if ids is not None}
+        yield _add(index, encoder, "texts", [*captions, *plain], given)
 
 
-def _add(index: VectorIndex, encoder: Encoder, side: Side, entries: Sequence[Entry]) -> str:
+def numbered_captions(records: Iterable[CaptionRecord]) -> Iterator[tuple[str, str]]:
+    """`<image id>#<number>` and text of every caption; an image's captions are counted through all of its records."""
+    counted: Counter[str] = Counter()
+    for record in records:
+        for caption in record.captions:
+            yield f"{record.image_id}#{counted[record.image_id]}", caption
+            counted[record.image_id] += 1
+
+
+def _add(
+    index: VectorIndex,
+    encoder: Encoder,
+    side: Side,
+    entries: Sequence[Entry],
+    token_ids: Mapping[str, Sequence[int]] | None = None,
+) -> str:
+    """Append those whose id is not there. ``token_ids``: of texts by their id, in place of what the tokenizer gives."""
     from unimo.tasks.dual_encoding import encode_images, encode_texts
 
     known = {entry.id: entry.text for entry in index.entries(side)}
     for entry in entries:
         if known.get(entry.id, entry.text) != entry.text:
-            raise InputError(f"{side}: {entry.id!r} is in {index.folder} with another text: {known[entry.id]!r}")
+            told = f"{entry.id!r} is in {index.folder} with another text: {known[entry.id]!r}"
+            raise InputError(f"{side}: {told} (an id is a file's name and line, or an image's name and a number)")
     new = [entry for entry in entries if entry.id not in known]
     for start in range(0, len(new), COMMIT_ROWS):
         chosen = new[start : start + COMMIT_ROWS]
@@ -125,8 +147,14 @@ def _add(index: VectorIndex, encoder: Encoder, side: Side, entries: Sequence[Ent
             images = encoder.context.require_images()
             vectors = encode_images(encoder.context, encoder.model, [images[entry.id] for entry in chosen])
         else:
-            ids = encoder.context.tokenizer.encode_batch([entry.text for entry in chosen])
-            vectors = encode_texts(encoder.context, encoder.model, ids)
+            vectors = encode_texts(encoder.context, encoder.model, _ids_of(chosen, encoder, token_ids or {}))
         index.add(side, chosen, vectors)
     there = f", {len(entries) - len(new)} were there" if len(new) < len(entries) else ""
     return f"{side}: {len(new)} added{there}, {index.count(side)} in all"
+
+
+def _ids_of(entries: Sequence[Entry], encoder: Encoder, given: Mapping[str, Sequence[int]]) -> list[Sequence[int]]:
+    """Token ids of texts, without special tokens."""
+    tokenizer = encoder.context.tokenizer
+    encoded = iter(tokenizer.encode_batch([entry.text for entry in entries if entry.id not in given]))
+    return [given[entry.id] if entry.id in given else next(encoded) for entry in entries]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,16 @@ from unimo.manifest import check_listed
 from unimo.training.continuity import JOB_NAME
 
 if TYPE_CHECKING:
+    from unimo.data.images import ImageSource
     from unimo.training.distributed import ProcessGroup
     from unimo.training.health import Heartbeat
+    from unimo.training.task import Task
 
 CONFIG_NAME = JOB_NAME
 """The resolved job, in its run folder and in every checkpoint."""
+
+LOOK_SECONDS = 10.0  # at retrieved images: what is missing is missing in many records
+SHOWN_IMAGES = 3
 
 
 def load_job(files: Sequence[Path], overrides: Sequence[str]) -> tuple[JobConfig, Any]:
@@ -109,26 +115,117 @@ def _train(job: JobConfig, options: Any, resume: bool, processes: ProcessGroup, 
     return trainer.train(companions)
 
 
-def rehearse_training(job: JobConfig, options: Any) -> Iterator[str]:
-    """What a job would cost, from a few real steps: lines to print."""
-    from unimo.tasks.assembly import assemble
+def rehearse_training(job: JobConfig, options: Any, num_processes: int = 0) -> Iterator[str]:
+    """What a job would cost, from a few real steps: lines to print.
+
+    ``num_processes``: of the run that is rehearsed; 0 where that is not known, and nothing is refused for it.
+
+    Raises:
+        InputError: what would stop the training, now or at its first evaluation; files that are missing or broken
+            are all named.
+    """
+    from unimo.tasks.assembly import build_model, build_task
+    from unimo.training.distributed import ProcessGroup
+    from unimo.training.limits import check_possible
     from unimo.training.rehearsal import rehearse, report_lines
 
-    check_splits(job)
-    assembly = assemble(job, options)
-    costs = rehearse(job, assembly.task, assembly.model)
-    yield from report_lines(job, assembly.model, costs)
+    shared_out = job.distributed.sharding_stage > 0
+    check_possible(job, ProcessGroup(0, num_processes or (2 if shared_out else 1)))
+    _refuse([*missing_paths(job, options), *missing_splits(job)])
+    task = build_task(job, options)
+    looked, errors = check_retrieved(job, options, task)
+    for name, path in job.data.evaluate.items():
+        errors += [f"data.evaluate.{name}: {error}" for error in _file_errors(task, path)]
+    _refuse(errors)
+    model = build_model(job, task)
+    yield from (*looked, *report_lines(job, model, rehearse(job, task, model)))
 
 
 def check_splits(job: JobConfig) -> None:
     """Refuse a job whose evaluation files are not there, before anything is trained.
 
     Raises:
-        InputError: naming the split.
+        InputError: naming every such split.
     """
-    for split, path in job.data.evaluate.items():
-        if not split_part(path)[0].is_file():
-            raise InputError(f"data.evaluate.{split}: {path}: no such file")
+    _refuse(missing_splits(job))
+
+
+def missing_splits(job: JobConfig) -> list[str]:
+    """Evaluation files that are not there, each with its key."""
+    named = job.data.evaluate.items()
+    return [f"data.evaluate.{name}: {path}: no such file" for name, path in named if not split_part(path)[0].is_file()]
+
+
+def missing_paths(job: JobConfig, options: Any) -> list[str]:
+    """What else a job reads at its start and is not there, each with its key."""
+    named = {"tokenizer": [job.tokenizer], "init_from": [job.init_from], "data.regions": [job.data.regions]}
+    if job.task == "pretraining":
+        named |= {f"options.{name}": list(getattr(options, name)) for name in ("pairs", "texts", "images")}
+        named["options.contrastive.augmented"] = [options.contrastive.augmented]
+    else:
+        named["data.train"] = [job.data.train]
+    return [
+        f"{key}: {path}: no such file or folder"
+        for key, paths in named.items()
+        for path in paths
+        if path and not split_part(path)[0].exists()
+    ]
+
+
+def _file_errors(task: Task, path: str) -> Sequence[str]:
+    try:
+        return task.describe(path).errors
+    except InputError as error:
+        return [str(error)]
+
+
+def _refuse(errors: Sequence[str]) -> None:
+    """Raise one InputError of all that is wrong, if anything is."""
+    if errors:
+        raise InputError("; ".join(errors))
+
+
+def check_retrieved(job: JobConfig, options: Any, task: Task) -> tuple[list[str], list[str]]:
+    """Whether the region store has the images that contrastive learning retrieves: what was looked at, and errors.
+
+    The records of the augmented corpus are looked at in random order, for at most ``LOOK_SECONDS``.
+    """
+    contrastive = options.contrastive if job.task == "pretraining" else None
+    if contrastive is None or not (contrastive.augmented and contrastive.num_pairs and contrastive.counts.images):
+        return [], []
+    if task.context.images is None:
+        return [], ["data.regions: names no region store, but options.contrastive.augmented names images"]
+    try:
+        return _look_at_retrieved(contrastive.augmented, task.context.images, job.training.seed)
+    except InputError as error:
+        return [], [str(error)]
+
+
+def _look_at_retrieved(folder: str, images: ImageSource, seed: int) -> tuple[list[str], list[str]]:
+    import numpy as np
+
+    from unimo.augment.corpus import AugmentedCorpus
+
+    corpus = AugmentedCorpus(folder)
+    first_captions = corpus.places[:-1, 2]  # the captions of an image have the same retrieved images
+    seen: set[str] = set()
+    absent: list[str] = []
+    started, looked = time.monotonic(), 0
+    for number in np.random.default_rng(seed).permutation(first_captions).tolist():
+        if looked and time.monotonic() - started > LOOK_SECONDS:
+            break
+        new = [image_id for image_id in corpus[number].retrieved_images if image_id not in seen]
+        seen.update(new)
+        absent += images.absent(new)
+        looked += 1
+    if not seen:
+        return [], []
+    part = f"{looked} of {len(first_captions)} records of {folder} were looked at"
+    if not absent:
+        return [f"retrieved images: {len(seen)}, all in {images.path}; {part}"], []
+    shown = ", ".join(map(repr, absent[:SHOWN_IMAGES])) + (", ..." if len(absent) > SHOWN_IMAGES else "")
+    told = f"{len(absent)} of {len(seen)} retrieved images are not in {images.path}: {shown}"
+    return [], [f"options.contrastive.augmented: {told} ({part})"]
 
 
 def checkpoint_folder(path: Path, with_job: bool) -> Path:

@@ -69,7 +69,7 @@ def run(arguments: Arguments, job_argv: Sequence[str]) -> int:
     if job.sweep and os.environ.get("PADDLE_TRAINER_ID", "0") == "0":
         print("sweep: left out; this trains the job's own values, `python -m unimo sweep` every combination")
     if arguments.dry_run:
-        for line in rehearse_training(job, options):
+        for line in rehearse_training(job, options, arguments.devices * arguments.nodes):
             print(line)
         return 0
     try:

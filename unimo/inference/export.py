@@ -13,6 +13,7 @@ import numpy as np
 import paddle
 
 from unimo import __version__
+from unimo.data.generation_examples import FIRST_POSITION
 from unimo.errors import InputError
 from unimo.files import atomic_folder, write_json
 from unimo.inference.exported import FORMAT_VERSION, MANIFEST_NAME, ExportedProgram
@@ -20,6 +21,7 @@ from unimo.inference.programs import Port, Program, build_programs
 from unimo.manifest import seal
 from unimo.modeling import UnimoModel
 from unimo.modeling.pretrained import fingerprint
+from unimo.modeling.tensors import as_tensor
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 
 Array = np.ndarray
@@ -36,8 +38,8 @@ class ExportReport:
     differences: Mapping[str, float]
     """Program -> greatest difference from the network on random inputs."""
 
-    onnx: Sequence[str]
-    """Programs that are there as ONNX too."""
+    onnx: Mapping[str, float | None]
+    """The same of programs that are there as ONNX too; None where that was not compared, see the notes."""
 
     notes: Sequence[str]
     """What could not be done, and why."""
@@ -56,7 +58,7 @@ def export_checkpoint(
         checkpoint: folder of a saved model.
         output: folder to write.
         names: which programs (see :func:`build_programs`); none are all that the checkpoint's heads allow.
-        onnx: write ONNX besides, where paddle2onnx is installed.
+        onnx: write ONNX besides, where paddle2onnx is installed; it is compared too where onnxruntime is.
         limits: `max_text_length` and `max_regions` of what the checkpoint was trained on.
 
     Raises:
@@ -69,21 +71,31 @@ def export_checkpoint(
     if onnx and (missing := missing_for_onnx()):
         notes.append(f"no ONNX: {missing} is not installed (python -m pip install paddle2onnx)")
         onnx = False
-    written, differences = [], {}
+    compares = importlib.util.find_spec("onnxruntime") is not None
+    if onnx and not compares:
+        notes.append("ONNX files were not compared with the network: onnxruntime is not installed")
+    written: dict[str, float | None] = {}
+    differences = {}
     largest = min(200, model.config.vocab_size, model.config.max_position_embeddings)
     with atomic_folder(output) as temporary:
         for name, program in programs.items():
             program.save(temporary / name)
-            differences[name] = _difference(program, temporary, name, largest)
-            if onnx and not (reason := _write_onnx(temporary, name)):
-                written.append(name)
-            elif onnx:
-                notes.append(f"{name}: no ONNX: {reason}")
+            arrays = random_arrays(program.inputs, largest)
+            expected = network_outputs(program, arrays)
+            differences[name] = _difference(program, temporary, name, arrays, expected)
+            if onnx:
+                try:
+                    _write_onnx(temporary, name)
+                    written[name] = _onnx_difference(temporary, name, arrays, expected) if compares else None
+                except _NoOnnxError as error:
+                    (temporary / f"{name}.onnx").unlink(missing_ok=True)
+                    notes.append(f"{name}: no ONNX: {error}")
         _copy_companions(checkpoint, temporary)
         ports = {name: described(program) for name, program in programs.items()}
-        about = {"max_text_length": 512, "max_regions": 101, **(limits or {})}
-        manifest = {**_identity(model, checkpoint), **about, "programs": ports, "onnx": written}
-        write_json(temporary / MANIFEST_NAME, manifest | {"differences": differences})
+        about = {**_identity(model, checkpoint), **_lengths(model, limits or {})}
+        manifest = {**about, "programs": ports, "onnx": list(written)}
+        compared = {name: value for name, value in written.items() if value is not None}
+        write_json(temporary / MANIFEST_NAME, manifest | {"differences": differences, "onnx_differences": compared})
         seal(temporary)
     return ExportReport(differences, written, notes)
 
@@ -141,28 +153,46 @@ def random_arrays(ports: Sequence[Port], largest: int, seed: int = 7) -> dict[st
 
 def network_outputs(program: Program, arrays: Mapping[str, Array]) -> list[Array]:
     """What the network itself gives for a program's inputs."""
-    tensors = [paddle.to_tensor(arrays[port.name]) for port in program.inputs]
+    tensors = [as_tensor(arrays[port.name]) for port in program.inputs]
     single, rest = tensors[: program.num_single], tensors[program.num_single :]
     with paddle.no_grad():
         outputs = program.layer.forward(*single, rest)
     return [each.numpy() for each in (outputs if isinstance(outputs, list) else [outputs])]
 
 
-def _difference(program: Program, folder: Path, name: str, largest: int) -> float:
-    """Greatest difference of the written program from the network, relative to outputs above 1."""
-    arrays = random_arrays(program.inputs, largest)
+def _difference(
+    program: Program, folder: Path, name: str, arrays: Mapping[str, Array], expected: Sequence[Array]
+) -> float:
+    """Greatest difference of the written program from the network."""
     found = ExportedProgram(folder, name, described(program)).run(arrays)
-    expected = network_outputs(program, arrays)
-    worst = max(
-        float(np.abs(found[port.name] - each).max() / max(1.0, float(np.abs(each).max())))
-        for port, each in zip(program.outputs, expected, strict=True)
-    )
+    worst = _greatest_difference([found[port.name] for port in program.outputs], expected)
     assert worst < TOLERANCE, f"{name}: the static program differs from the network by {worst:.1e}"
     return worst
 
 
-def _write_onnx(folder: Path, name: str) -> str:
-    """Why paddle2onnx cannot write a program; empty where it did."""
+def _greatest_difference(found: Sequence[Array], expected: Sequence[Array]) -> float:
+    """Relative to outputs above 1."""
+    return max(
+        float(np.abs(ours - theirs).max() / max(1.0, float(np.abs(theirs).max())))
+        for ours, theirs in zip(found, expected, strict=True)
+    )
+
+
+class _NoOnnxError(Exception):
+    """Why a program is not there as ONNX: what another program raises is a note, not the end of the export."""
+
+    @classmethod
+    def of(cls, error: Exception) -> _NoOnnxError:
+        """The last line of what was raised."""
+        return cls(str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__)
+
+
+def _write_onnx(folder: Path, name: str) -> None:
+    """Write a program as ONNX.
+
+    Raises:
+        _NoOnnxError: paddle2onnx cannot.
+    """
     import paddle2onnx
 
     files = [str(folder / f"{name}{suffix}") for suffix in (".json", ".pdiparams")]
@@ -170,10 +200,31 @@ def _write_onnx(folder: Path, name: str) -> str:
     try:
         # its optimizer would install a package by itself
         paddle2onnx.export(*files, str(target), opset_version=OPSET, enable_optimize=False)
-    except Exception as error:  # whatever another program's converter raises is a note, not the end of the export
-        target.unlink(missing_ok=True)
-        return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-    return "" if target.is_file() else "paddle2onnx wrote nothing"
+    except Exception as error:
+        raise _NoOnnxError.of(error) from error
+    if not target.is_file():
+        raise _NoOnnxError("paddle2onnx wrote nothing")
+
+
+def _onnx_difference(folder: Path, name: str, arrays: Mapping[str, Array], expected: Sequence[Array]) -> float:
+    """Greatest difference of a program's ONNX from the network.
+
+    Raises:
+        _NoOnnxError: onnxruntime does not run it, or gives something else.
+    """
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])
+        found = session.run(None, {port.name: arrays[port.name] for port in session.get_inputs()})
+    except Exception as error:
+        raise _NoOnnxError.of(error) from error
+    if [each.shape for each in found] != [each.shape for each in expected]:
+        raise _NoOnnxError("its outputs have other shapes than the network's")
+    worst = _greatest_difference(found, expected)
+    if not worst < TOLERANCE:
+        raise _NoOnnxError(f"its outputs differ from the network's by {worst:.1e}")
+    return worst
 
 
 def _copy_companions(checkpoint: Path, folder: Path) -> None:
@@ -186,6 +237,13 @@ def _copy_companions(checkpoint: Path, folder: Path) -> None:
 def described(program: Program) -> dict[str, Any]:
     """A program's inputs and outputs as the manifest tells them."""
     return {"inputs": [asdict(port) for port in program.inputs], "outputs": [asdict(port) for port in program.outputs]}
+
+
+def _lengths(model: UnimoModel, limits: Mapping[str, int]) -> dict[str, int]:
+    """How long texts and images may be: as given, or as the original has it, and within the position table."""
+    known = {"max_text_length": 512, "max_regions": 101, **limits}
+    room = model.config.max_position_embeddings - FIRST_POSITION
+    return known | {"max_text_length": min(known["max_text_length"], room)}
 
 
 def _identity(model: UnimoModel, checkpoint: Path) -> dict[str, Any]:

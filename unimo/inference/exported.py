@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import paddle
 from paddle import Tensor
 
 from unimo.data.batch import Batch, collate
@@ -20,6 +20,7 @@ from unimo.files import read_json
 from unimo.generation import BeamSettings, TargetStart, beam_search, prediction_text
 from unimo.manifest import check_files
 from unimo.modeling import ModelInputs
+from unimo.modeling.tensors import as_tensor
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
@@ -89,6 +90,8 @@ class ExportedModel:
         self.tokenizer = UnimoTokenizer.from_pretrained(self.folder)
         self.max_text_length = int(self.manifest["max_text_length"])
         self.max_regions = int(self.manifest["max_regions"])
+        self.num_cut_tokens = 0
+        """Tokens of texts that were longer than ``max_text_length`` and so were not read, since this was loaded."""
         self._programs: dict[str, ExportedProgram] = {}
 
     def program(self, name: str) -> ExportedProgram:
@@ -122,7 +125,7 @@ class ExportedModel:
 
     def encode_texts(self, texts: Sequence[str]) -> Array:
         """[N, D] pooled vectors of texts that are read alone."""
-        return self._outputs("text", [self._text(text) for text in texts], "pooled")
+        return self._outputs("text", self._texts(texts), "pooled")
 
     def encode_images(self, images: Sequence[RegionInput]) -> Array:
         """[N, D] pooled vectors of images that are read alone."""
@@ -130,7 +133,7 @@ class ExportedModel:
 
     def match(self, images: Sequence[RegionInput], texts: Sequence[str]) -> Array:
         """[N] scores of the n-th image with the n-th text; higher is a better match."""
-        pairs = [with_regions(self._text(text), image) for image, text in zip(images, texts, strict=True)]
+        pairs = [with_regions(text, image) for image, text in zip(images, self._texts(texts), strict=True)]
         return self._outputs("match", pairs, "scores")
 
     def caption(self, images: Sequence[RegionInput], settings: BeamSettings | None = None) -> list[str]:
@@ -146,10 +149,18 @@ class ExportedModel:
         budget = max(1, TOKENS_PER_BATCH // search.beam_size)
         return self._in_batches([Example("", regions=image) for image in images], captions, budget)
 
-    def _text(self, text: str) -> Example:
+    def _texts(self, texts: Sequence[str]) -> list[Example]:
+        """Texts as the network reads them; the first time that some are cut, a warning says how much is left out."""
         t = self.tokenizer
         vocabulary = Vocabulary(t.vocab_size, t.cls_id, t.pad_id, t.sep_id, t.mask_id)
-        return text_example("", [t.encode(text)], vocabulary, self.max_text_length)
+        token_ids = t.encode_batch(list(texts))
+        cut = [extra for ids in token_ids if (extra := len(ids) + 2 - self.max_text_length) > 0]
+        if cut and not self.num_cut_tokens:
+            told = f"{len(cut)} of {len(texts)} texts are longer than {self.max_text_length} tokens, [CLS] and [SEP]"
+            rest = "this is said once, num_cut_tokens goes on counting"
+            warnings.warn(f"{told} counted, and are cut: {sum(cut)} tokens are left out ({rest})", stacklevel=3)
+        self.num_cut_tokens += sum(cut)
+        return [text_example("", [ids], vocabulary, self.max_text_length) for ids in token_ids]
 
     def _outputs(self, name: str, examples: Sequence[Example], output: str) -> Array:
         """One output of a program for every example, in their order."""
@@ -213,7 +224,7 @@ class ExportedDecoder:
         given = {"input_ids": ids, "position_ids": positions, "visible": state.visible}
         outputs = self._step.run({**given, **state.prefix, **state.slots})
         state.slots = {name: outputs[f"new_{name}"] for name in state.slots}
-        return paddle.to_tensor(outputs["logits"])
+        return as_tensor(outputs["logits"])
 
     def language_logits(self, rows: Tensor) -> Tensor:
         """The program has already computed them."""
@@ -222,7 +233,7 @@ class ExportedDecoder:
 
 def _model_inputs(batch: Batch) -> ModelInputs:
     names = ("segment_ids", "order_ids", "region_features", "region_locations")
-    return ModelInputs(**{name: paddle.to_tensor(getattr(batch, name)) for name in names})
+    return ModelInputs(**{name: as_tensor(getattr(batch, name)) for name in names})
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

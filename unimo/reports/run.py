@@ -25,6 +25,8 @@ _ABSENT = "what its contrastive learning read cannot be shown (paths are relativ
 _NUMBERS = ("loss", "cider", "seconds", "perplexity")
 """Metrics that are no shares of 1 though they may lie below it."""
 
+_SPEED_KEYS = ("tokens_per_second", "padding_share", "data_wait_share")
+
 
 def build_run_report(folder: Path, images: Path | None = None) -> Path:
     """Write report.html into a run folder from its report.json, metrics.jsonl and predictions.
@@ -123,24 +125,35 @@ def ranking_example(prediction: Mapping[str, Any], right: set[str], images: Mapp
 
 
 def throughput_notes(runs: Mapping[str, Path]) -> list[str]:
-    """One sentence a run on tokens per second, padding and waiting for data, medians over the log."""
+    """One sentence a run on tokens per second, padding and waiting for data: means over the log, weighted by time."""
     notes = []
     for name, folder in runs.items():
-        events = [event for event in read_events(folder / "metrics.jsonl") if event.get("split") == "train"]
-        speed, padding, waiting = (
-            _median([event[key] for event in events if isinstance(event.get(key), int | float)])
-            for key in ("tokens_per_second", "padding_share", "data_wait_share")
-        )
-        if speed is not None and padding is not None and waiting is not None:
+        windows = _windows(read_events(folder / "metrics.jsonl"))
+        seconds = sum(time for time, _ in windows)
+        if seconds:
+            speed, padding, waiting = (sum(time * each[key] for time, each in windows) / seconds for key in _SPEED_KEYS)
             notes.append(
                 f"Speed of {name}: {speed:,.0f} tokens a second (text and regions); {padding:.1%} of the positions "
-                f"were padding, {waiting:.1%} of the time was waiting for data (medians over the log)."
+                f"were padding, {waiting:.1%} of the time was waiting for data (means over the log, weighted by time)."
             )
     return notes
 
 
-def _median(values: Sequence[float]) -> float | None:
-    return sorted(values)[len(values) // 2] if values else None
+def _windows(events: Sequence[Mapping[str, Any]]) -> list[tuple[float, Mapping[str, Any]]]:
+    """Every window of a training log with its share of the time.
+
+    The log has each window's steps and tokens per second, and steps have about as many tokens each, so that a window's
+    time is its steps over its speed.
+    """
+    windows, before = [], 0
+    for event in events:
+        if event["split"] != "train":
+            continue
+        steps, before = event["step"] - before, event["step"]
+        whole = all(isinstance(event.get(key), int | float) for key in _SPEED_KEYS)
+        if whole and event["tokens_per_second"] > 0:
+            windows.append((steps / event["tokens_per_second"], event))
+    return windows
 
 
 def _last_predictions(folder: Path) -> tuple[str, list[dict[str, Any]]]:

@@ -18,7 +18,8 @@ from unimo.data.examples import (
     text_example,
     with_regions,
 )
-from unimo.data.formats.captions import read_captions, read_images
+from unimo.data.formats.captions import read_images
+from unimo.data.formats.release import captions_of
 from unimo.data.formats.texts import read_texts
 from unimo.data.generation_examples import generation_example, hide_history
 from unimo.data.masking import RELATION, Fragments, SceneNode, SpanMasking, choose_nodes
@@ -164,7 +165,7 @@ class Pretraining(Task):
         """A corpus by the key that names it; any other file holds images with captions, as evaluation reads them."""
         if str(path) in self.options.texts:
             return read_texts(path)
-        return read_images(path) if str(path) in self.options.images else read_captions(path)
+        return read_images(path) if str(path) in self.options.images else captions_of(path, self.context.tokenizer)
 
     def streams(self) -> list[TrainingStream]:
         """Up to three streams, those whose file is named."""

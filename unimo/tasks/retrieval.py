@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -66,6 +66,9 @@ class RetrievalOptions:
     """`circle` draws the scores of true pairs to 1 and of wrong ones to 0. `softmax` (ours) weighs them against each
     other alone, as pre-training does, and so begins where contrastive learning ended."""
 
+    score: Literal["match", "cosine"] = "match"
+    """Head that scores: the matching head, or cosine where pre-training had `contrastive.score: cosine`."""
+
     margin: float = 0.2
     """Margin of the circle loss."""
 
@@ -110,8 +113,8 @@ class Retrieval(DownstreamTask):
     options: RetrievalOptions
 
     def heads(self) -> dict[str, int]:
-        """Both poolers and the matching head, and the dual one where it is trained."""
-        heads = {"text_pooler": 0, "image_pooler": 0, "match": 0}
+        """Both poolers and the head that scores, and the dual one where it is trained."""
+        heads = {"text_pooler": 0, "image_pooler": 0, self.options.score: 0}
         return heads | ({"dual": 0} if self.options.dual_pairs else {})
 
     def read(self, path: str | Path) -> list[CaptionRecord]:
@@ -245,7 +248,7 @@ class Retrieval(DownstreamTask):
 
 
 def read_caption_records(context: TaskContext, path: str | Path) -> list[CaptionRecord]:
-    """Images with captions, every image present in the region store."""
+    """Images with captions, of any format, every image present in the region store."""
     records = captions_of(path, context.tokenizer)
     context.require_images().check((record.image_id for record in records), path)
     return records
@@ -261,16 +264,21 @@ def score_records(
     """[I, W] scores of all images against all captions of all records; ``images`` in place of the context's."""
     images = images or context.require_images()
     texts = caption_token_ids(records, context.tokenizer)
-    regions = [images[record.image_id] for record in records]
+    regions = [images[image_id] for image_id in distinct_images(records)]
     budget, limit = context.data.tokens_per_batch, context.data.max_text_length
     return score_matrix(model, regions, texts, scorer, context.vocabulary, budget, context.processes, limit)
 
 
+def distinct_images(records: Iterable[CaptionRecord]) -> list[str]:
+    """[I] ids of the images, each once: the captions of an image may stand in several records."""
+    return list(dict.fromkeys(record.image_id for record in records))
+
+
 def true_pairs(records: Sequence[CaptionRecord]) -> np.ndarray:
-    """[I, W] bool: the caption is the image's own or also true of it."""
-    number = {record.image_id: index for index, record in enumerate(records)}
+    """[I, W] bool: the caption is the image's own, in whichever record, or also true of it."""
+    number = {image_id: index for index, image_id in enumerate(distinct_images(records))}
     owners = [record for record in records for _ in record.captions]
-    relevant = np.zeros((len(records), len(owners)), dtype=bool)
+    relevant = np.zeros((len(number), len(owners)), dtype=bool)
     for column, record in enumerate(owners):
         for image_id in (record.image_id, *record.also_true):
             if image_id in number:
@@ -287,6 +295,7 @@ def retrieval_scores(scores: np.ndarray, records: Sequence[CaptionRecord]) -> di
 
 def rankings(scores: np.ndarray, records: Sequence[CaptionRecord], depth: int = 10) -> list[dict[str, Any]]:
     """For every caption, the images ranked first and their scores."""
+    image_ids = distinct_images(records)
     captions = [(record.image_id, caption) for record in records for caption in record.captions]
     ranked = []
     for column, (image_id, caption) in enumerate(captions):
@@ -295,7 +304,7 @@ def rankings(scores: np.ndarray, records: Sequence[CaptionRecord], depth: int = 
             {
                 "caption": caption,
                 "image_id": image_id,
-                "ranked_images": [records[index].image_id for index in order],
+                "ranked_images": [image_ids[index] for index in order],
                 "scores": [float(scores[index, column]) for index in order],
             }
         )

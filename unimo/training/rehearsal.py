@@ -14,6 +14,7 @@ from unimo.config.job import JobConfig
 from unimo.data.batch import Batch
 from unimo.modeling import UnimoModel
 from unimo.modeling.cost import encoder_flops, language_head_flops, training_bytes, training_flops
+from unimo.training.limits import check_streams
 from unimo.training.mixture import Mixture
 from unimo.training.optimizer import AdamW
 from unimo.training.task import StepBatch, Task, TrainingStream
@@ -46,8 +47,13 @@ class StreamCost:
 
 
 def rehearse(job: JobConfig, task: Task, model: UnimoModel) -> list[StreamCost]:
-    """Train ``1 + REPEATS`` steps of every stream; the model is changed by them, and nothing is written."""
+    """Train ``1 + REPEATS`` steps of every stream; the model is changed by them, and nothing is written.
+
+    Raises:
+        InputError: broken training data, or steps that the job's settings do not allow.
+    """
     streams = task.streams()
+    check_streams(job, streams)
     optimizer = AdamW(model, job.optimizer)
     total = sum(stream.weight for stream in streams)
     return [_rehearse(job, task, model, optimizer, stream, stream.weight / total) for stream in streams]

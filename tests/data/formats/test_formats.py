@@ -9,7 +9,7 @@ import pytest
 
 from unimo.data.formats.captions import read_captions, read_images
 from unimo.data.formats.tables import TextColumns, read_labelled_texts
-from unimo.data.formats.texts import read_texts
+from unimo.data.formats.texts import distinct_names, read_text_files, read_texts
 from unimo.errors import InputError
 
 GOOD = '{"image_id": "a", "captions": ["one", "two"]}\n'
@@ -61,3 +61,23 @@ def test_plain_texts_skip_blank_lines(tmp_path: Path) -> None:
     path = tmp_path / "texts.txt"
     path.write_text("one\n\n two \n")
     assert [record.text for record in read_texts(path)] == ["one", "two"]
+
+
+def test_ids_tell_texts_of_several_files_apart(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.jsonl").write_text('{"text": "x"}\n')
+    for name in ("a/two.txt", "two.txt"):
+        (tmp_path / name).write_text("y\n\nz\n")
+    files = [tmp_path / name for name in ("a/one.jsonl", "a/two.txt", "two.txt", "a/../two.txt")]
+    records = read_text_files(files)
+    here = tmp_path.name
+    ids = ["one.jsonl:1", "a/two.txt:1", "a/two.txt:3", f"{here}/two.txt:1", f"{here}/two.txt:3"]
+    assert [record.record_id for record in records] == ids
+    assert [record.text for record in records] == ["x", "y", "z", "y", "z"]
+    assert [record.record_id for record in read_texts(files[2])] == ["two.txt:1", "two.txt:3"]
+
+
+def test_names_of_files_take_as_many_folders_as_tell_them_apart() -> None:
+    assert distinct_names(["/x/a.txt", "/x/b.txt"]) == ["a.txt", "b.txt"]
+    assert distinct_names(["/x/en/a.txt", "/y/en/a.txt", "/x/b.txt"]) == ["x/en/a.txt", "y/en/a.txt", "b.txt"]
+    assert len(set(distinct_names(["/a.txt", "/p/x/a.txt", "/q/x/a.txt"]))) == 3
