@@ -39,7 +39,7 @@ def test_ascii_texts(text: str) -> None:
 
 
 def test_characters_are_cut_as_by_the_engine() -> None:
-    """Every third, beside a letter, a digit, a sign, a space and its like; those that may be cut otherwise are left to the engine."""
+    """Every third, beside a letter, a digit, a sign, a space and its like; those that may be cut otherwise are left."""
     characters = [chr(code) for code in range(128, 0x30000, 3) if not 0xD800 <= code < 0xE000]
     texts = [f"a{each}b {each}1{each}.{each}'s{each} {each}{each} " for each in characters]
     looked_up = [TOKENIZER._words.encode(text) for text in texts]

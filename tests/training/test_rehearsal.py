@@ -112,7 +112,8 @@ def test_costs_are_those_of_the_steps_that_were_made(small_world: SmallWorld, tm
     [
         (("--precision.compute", "bfloat16"), "precision.compute: bfloat16 needs a GPU"),
         (("--precision.compute", "float16"), "precision.compute: float16 needs a GPU"),
-        (("--distributed.sharding_stage", "2"), "distributed.sharding_stage: 2 needs GPUs"),
+        (("--distributed.sharding_stage", "1"), "distributed.sharding_stage: 1 shares out over processes, but"),
+        (("--devices", "2", "--distributed.sharding_stage", "2"), "distributed.sharding_stage: 2 needs GPUs"),
         (("--distributed.nccl.debug", "INFO"), "distributed.nccl.debug: needs GPUs"),
     ],
 )
