@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
@@ -14,7 +15,13 @@ from unimo.config.job import DataConfig
 from unimo.data.examples import RegionInput, Vocabulary
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
-from unimo.tasks.contrastive_learning import CandidateCounts, CandidateSampler, ContrastiveOptions, candidates_loss
+from unimo.tasks.contrastive_learning import (
+    CandidateCounts,
+    CandidateSampler,
+    ContrastiveOptions,
+    candidates_loss,
+    draw_kinds,
+)
 from unimo.training.task import TaskContext, model_inputs
 
 RECORDS = [
@@ -79,6 +86,19 @@ def test_the_loss_is_the_equation_over_the_heads_scores(score: Literal["match", 
     expected = -np.log((weights * index.positives).sum(axis=1) / weights.sum(axis=1)).mean()
     assert float(loss) == pytest.approx(expected, rel=1e-4)
     assert accuracy == np.mean(scores[:, 0] > np.where(index.negatives, scores, -np.inf).max(axis=1))
+
+
+def test_kinds_of_rewriting_are_drawn_by_weight_as_long_as_there_are_any() -> None:
+    texts = {kind: [f"{kind} {n}" for n in range(50)] for kind in ("object", "relation", "exchange")}
+    texts["attribute"] = ["attribute 0"]
+    rng, found = np.random.default_rng(0), Counter[str]()
+    for _ in range(400):
+        drawn = draw_kinds(texts, 5, rng, {"relation": 3, "exchange": 0})
+        assert len(set(drawn)) == 5
+        found.update(text.split()[0] for text in drawn)
+    assert "exchange" not in found and found["attribute"] <= 400
+    assert 2.6 < found["relation"] / found["object"] < 3.4
+    assert len(draw_kinds({"attribute": ["a"], "exchange": ["b"]}, 5, rng, {"exchange": 0})) == 1
 
 
 def test_a_temperature_beside_a_learned_one_is_refused() -> None:

@@ -71,6 +71,10 @@ class ContrastiveOptions:
     counts: CandidateCounts = field(default_factory=CandidateCounts)
     """Candidates of each kind."""
 
+    rewrite_kinds: dict[str, float] = field(default_factory=dict)
+    """How often a kind of rewriting (object, attribute, relation, combination, exchange) is drawn beside the others; 1
+    where it is not named (ours). Empty takes the kinds in turn."""
+
     in_batch: bool = False
     """Let every image of a step read every other pair's caption too, as negatives of both (ours; the paper has no
     link between examples)."""
@@ -96,6 +100,8 @@ class ContrastiveOptions:
 
     def __post_init__(self) -> None:
         """Refuse what would be left aside."""
+        if any(weight < 0 for weight in self.rewrite_kinds.values()):
+            raise ValueError(f"rewrite_kinds: {self.rewrite_kinds}: not below 0")
         if self.score == "cosine" and self.temperature != 1:
             raise ValueError("temperature: of the matching head's scores; with `score: cosine` it is learned")
 
@@ -218,7 +224,9 @@ class CandidateSampler:
         else:
             found = self.source.candidates(record.image_id, caption)
             positives = _draw(found.positives, counts.positives, rng)
-            texts += draw_kinds(found.rewrites, counts.rewrites, rng) + _draw(found.similar, counts.similar, rng)
+            texts += draw_kinds(found.rewrites, counts.rewrites, rng, self.options.rewrite_kinds) + _draw(
+                found.similar, counts.similar, rng
+            )
             image_ids, retrieved = _draw(found.image_ids, counts.images, rng), _draw(found.texts, counts.texts, rng)
         return _Drawn(record, caption, positives, texts, image_ids, retrieved)
 
@@ -287,11 +295,35 @@ def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[s
     return [values[int(place)] for place in rng.choice(len(values), size=count, replace=False)]
 
 
-def draw_kinds(values: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator) -> list[str]:
-    """``count`` different values, the kinds in turn from a random one on: a kind with many values gets no more."""
+def draw_kinds(
+    values: Mapping[str, Sequence[str]],
+    count: int,
+    rng: np.random.Generator,
+    weights: Mapping[str, float] | None = None,
+) -> list[str]:
+    """``count`` different values, the kinds in turn from a random one on: a kind with many values gets no more.
+
+    With ``weights`` (1 where a kind is not named) the kind of each is drawn by them.
+    """
+    if weights:
+        return _draw_weighted(values, count, rng, weights)
     left = [_draw(values[kind], count, rng) for kind in values]
     left = [left[int(place)] for place in rng.permutation(len(left))]
     found: list[str] = []
     while len(found) < count and any(left):
         found += [each.pop() for each in left if each]
     return found[:count]
+
+
+def _draw_weighted(
+    values: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator, weights: Mapping[str, float]
+) -> list[str]:
+    left = {kind: _draw(texts, count, rng) for kind, texts in values.items()}
+    found: list[str] = []
+    while len(found) < count:
+        kinds = [kind for kind, texts in left.items() if texts and weights.get(kind, 1.0) > 0]
+        if not kinds:
+            break
+        shares = np.asarray([weights.get(kind, 1.0) for kind in kinds])
+        found.append(left[kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]].pop())
+    return found
