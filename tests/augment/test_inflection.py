@@ -52,7 +52,8 @@ def test_articles(word: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [("couch", "sofa"), ("man", "person"), ("woman", "girl"), ("dog", "animal"), ("shirt", "tank top"),
-     ("skier", "man"), ("blue", "dark blue"), ("two", "couple of"), ("hold", "play"), ("tennis player", "player")],
+     ("skier", "man"), ("golfer", "man"), ("blue", "dark blue"), ("two", "couple of"), ("hold", "play"),
+     ("tennis player", "player")],
 )  # fmt: skip
 def test_what_may_both_be_true(one: str, other: str) -> None:
     assert load_lexicon().may_both_be_true(one, other)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import json
+import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,15 @@ from unimo.augment.corpus import NEGATIVE_KINDS, AugmentedCorpus
 from unimo.augment.graph import KINDS
 from unimo.augment.inputs import input_files, read_pairs
 from unimo.augment.job import augment
-from unimo.augment.options import AugmentConfig, PairFiles, RetrievalOptions, RewriteOptions
-from unimo.cli.augment import Arguments, run
+from unimo.augment.options import (
+    AugmentConfig,
+    PairFiles,
+    ParserOptions,
+    PositiveOptions,
+    RetrievalOptions,
+    RewriteOptions,
+)
+from unimo.cli.augment import Arguments, load_augment_config, run
 from unimo.errors import InputError
 from unimo.files import read_json
 
@@ -151,6 +161,57 @@ def test_another_configuration_is_refused(config: AugmentConfig) -> None:
     with pytest.raises(InputError, match=r"corpus of another config\.seed; give --overwrite"):
         augment(changed, quiet=True)
     assert augment(changed, overwrite=True, quiet=True).num_new == 3
+
+
+def test_the_corpus_of_the_configuration_that_replaced_another(config: AugmentConfig) -> None:
+    """A process that worked for a job before keeps nothing of it, as a cluster's worker may."""
+    augment(config, quiet=True)
+    changed = dataclasses.replace(config, seed=2)
+    augment(changed, overwrite=True, quiet=True)
+    fresh = other_output(changed, "fresh")
+    augment(fresh, quiet=True)
+    assert bytes_of(changed.output) == bytes_of(fresh.output)
+
+
+def test_workers_find_the_files_from_another_folder(
+    config: AugmentConfig, small_world: SmallWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tmp_path / "names"
+    names.mkdir()
+    for part in ("objects", "attributes", "relations"):
+        (names / f"{part}.txt").write_text("zebra\n")
+    paraphrases = tmp_path / "paraphrases.jsonl"
+    first = read_pairs(PairFiles((str(small_world.world / "captions_dev.jsonl"),)))[0].captions[0]
+    paraphrases.write_text(json.dumps({"text": first, "paraphrases": ["the same"]}))
+    monkeypatch.chdir(tmp_path)
+    relative = dataclasses.replace(
+        config,
+        pairs=PairFiles((os.path.relpath(small_world.world / "captions_dev.jsonl"),)),
+        texts=("texts.txt",),
+        output="corpus",
+        regions=os.path.relpath(small_world.regions),
+        parser=ParserOptions(vocabulary="names"),
+        positives=PositiveOptions(paraphrases="paraphrases.jsonl"),
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("count_shard", "augment_shard"):
+        original = getattr(job_module, name)
+
+        def work(folder: str, shard: int, original: Callable[[str, int], None] = original) -> None:
+            with contextlib.chdir(elsewhere):
+                original(folder, shard)
+
+        monkeypatch.setattr(job_module, name, work)
+    result = augment(relative, quiet=True)
+    assert result.statistics["positives: paraphrases"] == 1
+    assert result.statistics["images without regions"] == 0
+    kept = load_augment_config([tmp_path / "corpus" / "config.yaml"], [])
+    assert kept == relative.with_full_paths() != relative
+    assert all(Path(path).is_absolute() for path in (*kept.pairs.files, *kept.texts, kept.output))
+    assert (kept.images, kept.positives.translate_to) == ("", "")
+    # the corpus is the same job's, whoever asks in the words of its configuration
+    assert augment(relative, quiet=True).num_new == 0
 
 
 def test_changed_input_is_refused(config: AugmentConfig) -> None:

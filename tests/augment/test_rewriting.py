@@ -166,6 +166,68 @@ def test_capitals_are_kept(parser: PatternParser) -> None:
     assert all(each.apply(graph.text).isupper() for each in rewrites)
 
 
+def rewritten(caption: str, corpus: list[str], parser: PatternParser, kind: str = "object") -> set[str]:
+    """All rewrites of a kind, where the corpus says nothing but these sentences."""
+    tables = count_corpus(map(parser.parse, corpus), parser.lexicon).to_json()
+    graph = parser.parse(caption)
+    found, _ = Rewriter(tables, parser.lexicon, 1).rewrite(graph, Said([graph], parser.lexicon), [caption], 50, 1)
+    return {each.apply(caption) for each in found if each.kind == kind}
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A man (a boy) waits", "A man (an umpire) waits"),
+        ("A man with\na boy", "A man with\nan umpire"),
+        ("A MAN (A BOY) WAITS", "A MAN (AN UMPIRE) WAITS"),
+    ],
+)
+def test_articles_wherever_they_stand(caption: str, expected: str, parser: PatternParser) -> None:
+    assert expected in rewritten(caption, ["An umpire waits"], parser)
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A herd of sheep are grazing", {"A herd of birds are grazing"}),
+        ("Two sheep on the hill", {"Two birds on the hill"}),
+        ("A sheep on the hill", {"A bird on the hill"}),
+        ("This sheep is grazing", {"This bird is grazing"}),
+        ("Birds are grazing", {"Sheep are grazing"}),
+    ],
+)
+def test_nouns_of_one_form_agree(caption: str, expected: set[str], parser: PatternParser) -> None:
+    corpus = ["A bird is grazing", "Two birds are grazing", "Some sheep are grazing", "A sheep is grazing"]
+    assert rewritten(caption, corpus, parser) == expected
+
+
+RIDERS = ["A man rides", "A woman rides", "A policeman rides", "A skier rides", "A dog rides", "Two men ride"]
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("A woman brushes her hair", {"A skier brushes her hair"}),  # and the dog does not brush
+        ("A man brushes his hair", {"A policeman brushes his hair", "A skier brushes his hair"}),
+        ("A skier brushes the hair", {"A policeman brushes the hair"}),
+        ("A skier brushes her hair", set()),
+        ("A woman brushes the hair", {f"A {who} brushes the hair" for who in ("man", "policeman", "skier")}),
+        ("A boy and her dog ride", {f"A {who} and her dog ride" for who in ("woman", "policeman", "skier")}),
+    ],
+)
+def test_a_pronoun_does_not_tell_the_rewrite(caption: str, expected: set[str], parser: PatternParser) -> None:
+    people = {each for each in rewritten(caption, RIDERS, parser) if each.split()[1] != "dog"}
+    assert people == expected
+
+
+def test_where_a_pronoun_leaves_nobody_its_person_stays(parser: PatternParser) -> None:
+    assert rewritten("A woman brushes her hair", ["A man rides"], parser) == set()
+    assert rewritten("A woman brushes the hair", ["A man rides"], parser) == {"A man brushes the hair"}
+    corpus = ["A female lion rests", "A male lion rests"]
+    assert rewritten("A male lion shakes the mane", corpus, parser, "attribute") == {"A female lion shakes the mane"}
+    assert rewritten("A male lion shakes his mane", corpus, parser, "attribute") == set()
+
+
 def test_another_caption_is_refused(small: list[tuple[Image, int, Rewrite]]) -> None:
     with pytest.raises(ValueError, match="expected"):
         small[0][2].apply("something else entirely, that is long enough to hold the place")

@@ -111,7 +111,7 @@ def test_attributes(parser: PatternParser, text: str, expected: list[tuple[str, 
         ("the dogs", ["plural"]),
         ("his hat", ["definite"]),
         ("food on grass", ["bare", "bare"]),
-        ("some sheep", ["bare"]),
+        ("some sheep", ["plural"]),
     ],
 )
 def test_forms_of_objects(parser: PatternParser, text: str, forms: list[str]) -> None:
@@ -162,3 +162,15 @@ def test_spacy_takes_the_place_of_the_tagger() -> None:
 def test_spacy_that_is_not_installed() -> None:
     with pytest.raises(InputError, match="spacy cannot load 'no_such_model'"):
         make_parser(ParserOptions(name="spacy", spacy_model="no_such_model"))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("A herd of sheep is grazing", "plural"), ("Three white sheep stand by a fence", "plural"),
+     ("sheep graze on a hill", "plural"), ("the sheep are grazing", "plural"), ("some sheep", "plural"),
+     ("A dog herding sheep", "plural"), ("the sheep is grazing", "definite"), ("his sheep", "definite"),
+     ("this sheep", "definite"), ("a black and white sheep", "one"), ("one sheep", "one"),
+     ("a piece of sheep", "bare"), ("a man eating sheep is smiling", "bare")],
+)  # fmt: skip
+def test_the_number_of_a_noun_with_one_form(parser: PatternParser, text: str, number: str) -> None:
+    assert [node.form for node in parser.parse(text).objects if node.lemma == "sheep"] == [number]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,13 @@ def test_the_condition_is_met() -> None:
     expected = brute_force(queries, rows, 4, 0.0, asked @ other.T >= 0.8)
     assert [columns.tolist() for columns, _ in found] == expected
     assert any(len(columns) < 4 for columns in expected)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, np.asarray])
+def test_rows_above_the_maximum_take_no_places(kind: Callable[[np.ndarray], Any]) -> None:
+    rows = np.asarray([[0.95], [0.5], [0.9], [0.95], [0.3], [0.4]], np.float32)
+    found = top_k(kind(np.ones((1, 1), np.float32)), [kind(rows[:3]), kind(rows[3:])], 2, maximum=0.9)
+    assert [columns.tolist() for columns, _ in found] == [[2, 1]]
 
 
 def test_nothing_asked() -> None:

@@ -43,6 +43,11 @@ def plural(noun: str) -> str:
     return front + space + pluralize(head)
 
 
+def has_one_form(noun: str) -> bool:
+    """Whether one and several are called the same (`sheep`)."""
+    return _irregular_nouns()[0].get(noun) == noun
+
+
 @functools.lru_cache(maxsize=8192)
 def verb_forms(base: str) -> dict[str, str]:
     """Penn tag -> form: VB, VBZ, VBG, VBD, VBN."""

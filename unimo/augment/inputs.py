@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from unimo.augment.options import AugmentConfig, PairFiles
@@ -14,6 +14,8 @@ from unimo.data.formats.parts import split_part
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
 from unimo.files import parse_json, read_lines, suffix_of
+from unimo.regions.names import ImageNames, image_key
+from unimo.regions.store import RegionStore
 
 HASHED_BYTES = 64 << 20  # of each input file go into its fingerprint, with the length
 
@@ -65,16 +67,37 @@ def _json_text(path: str, number: int, line: str) -> str:
     return text
 
 
-def free_images(config: AugmentConfig, paired: set[str]) -> list[str]:
-    """Ids of the unpaired images, sorted; those of the pairs are not among them."""
-    from unimo.regions.store import RegionStore
+def stored_images(config: AugmentConfig, image_ids: Sequence[str]) -> list[str | None]:
+    """Under which id the region store has each image of the pairs; None for those that it lacks.
 
+    Raises:
+        InputError: it has none of them, or no classes to compare objects by; or an id could be either of two.
+    """
+    with RegionStore(config.regions) as store:
+        if not store.spec.num_classes and config.retrieval.min_overlap > 0:
+            told = f"{store.path} holds no class probabilities, by which objects are compared"
+            hint = "set it to 0 to go by visual similarity alone"
+            raise InputError(f"retrieval.min_overlap: {config.retrieval.min_overlap}, but {told}; {hint}")
+        names = ImageNames(store.ids(), str(store.path))
+        found = [names.find(image_id) for image_id in image_ids]
+    if not any(found):
+        told = f"regions of none of the {len(image_ids)} images of the pairs, {image_ids[0]!r} first"
+        raise InputError(f"regions: {store.path} holds {told} (see pairs.image_prefix)")
+    return found
+
+
+def free_images(config: AugmentConfig, paired: Iterable[str]) -> list[str]:
+    """Ids of the unpaired images in their region store, sorted; no image of the pairs is there under any name."""
     with RegionStore(config.image_regions or config.regions) as store:
-        ids = [record.image_id for record in read_images(config.images)] if config.images else store.ids()
-        absent = [image_id for image_id in ids if image_id not in store]
-        if absent:
-            raise InputError.at(store.path, f"no regions of {len(absent)} unpaired images, {absent[0]!r} first")
-    return sorted(set(ids) - paired)
+        stored = store.ids()
+        if config.images:
+            names = ImageNames(stored, str(store.path))
+            listed = [record.image_id for record in read_images(config.images)]
+            if absent := names.absent(listed):
+                raise InputError.at(store.path, f"no regions of {len(absent)} unpaired images, {absent[0]!r} first")
+            stored = [found for image_id in listed if (found := names.find(image_id)) is not None]
+    keys = {image_key(image_id) for image_id in paired}
+    return sorted(image_id for image_id in set(stored) if image_key(image_id) not in keys)
 
 
 def input_files(config: AugmentConfig) -> list[Path]:

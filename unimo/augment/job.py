@@ -18,18 +18,19 @@ from typing import Any
 
 import numpy as np
 
+from unimo.augment.claims import claim, is_of, job_lock
 from unimo.augment.corpus import read_index
 from unimo.augment.executors import ShardFunction, run_shards
-from unimo.augment.inputs import fingerprint_file, free_images, input_files, iterate_texts, read_pairs
+from unimo.augment.inputs import fingerprint_file, free_images, input_files, iterate_texts, read_pairs, stored_images
 from unimo.augment.options import AugmentConfig
-from unimo.augment.positives import make_providers
-from unimo.augment.shards import CONFIG_NAME, augment_shard, count_shard
+from unimo.augment.shards import augment_shard, count_shard
 from unimo.augment.similarity import BLOCK_ROWS, save_block
 from unimo.augment.spacy_parsing import make_parser
 from unimo.augment.tables import TextTable, write_table
 from unimo.augment.vectors import TextVectors, image_vectors
 from unimo.augment.vocabulary import Vocabulary
-from unimo.config import dump_config, to_plain
+from unimo.augment.workspace import ShardRecord
+from unimo.config import to_plain
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
 from unimo.files import atomic_write, read_json, write_json
@@ -65,21 +66,32 @@ def augment(
         quiet: no progress bar.
 
     Raises:
-        InputError: a file is missing or wrong, or another corpus lies in the output folder.
+        InputError: a file is missing or wrong, another corpus lies in the output folder, or another job is at work
+            there.
     """
     folder = Path(config.output).resolve()
     identity = _identity(config)
-    _claim(folder, config, identity, overwrite)
-    if (folder / "index.json").is_file():
-        index = read_index(folder)
-        return JobResult(len(index["shards"]), 0, index["statistics"])
-    num_shards = _prepare(folder, config)
-    _run("count", count_shard, folder, _missing(folder, "counts", num_shards), num_workers, scheduler, quiet)
-    _gather_counts(folder, num_shards)
-    todo = _missing(folder, "shard", num_shards)
-    _run("shard", augment_shard, folder, todo, num_workers, scheduler, quiet)
-    statistics = _finish(folder, config, identity, num_shards)
-    return JobResult(num_shards, len(todo), statistics)
+    if (finished := _finished(folder, identity)) is not None:
+        return finished
+    with job_lock(folder):
+        if (finished := _finished(folder, identity)) is not None:
+            return finished
+        claim(folder, config, identity, overwrite)
+        num_shards = _prepare(folder, config)
+        _run("count", count_shard, folder, _missing(folder, "counts", num_shards), num_workers, scheduler, quiet)
+        _gather_counts(folder, num_shards)
+        todo = _missing(folder, "shard", num_shards)
+        _run("shard", augment_shard, folder, todo, num_workers, scheduler, quiet)
+        statistics = _finish(folder, config, identity, num_shards)
+        return JobResult(num_shards, len(todo), statistics)
+
+
+def _finished(folder: Path, identity: dict[str, Any]) -> JobResult | None:
+    """The corpus that lies in a folder, where this job made it; None where it has not, or not all of it."""
+    if not (folder / "index.json").is_file() or not is_of(folder, identity):
+        return None
+    index = read_index(folder)
+    return JobResult(len(index["shards"]), 0, index["statistics"])
 
 
 def _identity(config: AugmentConfig) -> dict[str, Any]:
@@ -93,38 +105,6 @@ def _identity(config: AugmentConfig) -> dict[str, Any]:
     return {**whole, "fingerprint": digest}
 
 
-def _claim(folder: Path, config: AugmentConfig, identity: dict[str, Any], overwrite: bool) -> None:
-    """Make the output folder this job's own, or see that it is already."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError.at(folder, "is not a folder")
-    known = folder / "job.json"
-    if known.is_file():
-        other = read_json(known)
-        if not isinstance(other, dict) or not isinstance(other.get("fingerprint"), str):
-            raise InputError.at(known, "not a corpus job")
-        if other["fingerprint"] == identity["fingerprint"]:
-            return
-        if not overwrite:
-            changed = _first_difference(other, identity)
-            raise InputError.at(folder, f"holds a corpus of another {changed}; give --overwrite to replace it")
-        shutil.rmtree(folder)
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise InputError.at(folder, "is not empty, and holds no corpus")
-    make_providers(config.positives)  # a missing model is noticed now, not in a worker
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(folder / CONFIG_NAME) as stream:
-        stream.write(dump_config({"": config}))
-    write_json(known, identity)
-
-
-def _first_difference(one: Any, other: Any, key: str = "") -> str:
-    if isinstance(one, dict) and isinstance(other, dict):
-        for name in sorted(one.keys() | other.keys() - {"fingerprint"}):
-            if one.get(name) != other.get(name) and name != "fingerprint":
-                return _first_difference(one.get(name), other.get(name), f"{key}.{name}" if key else name)
-    return key
-
-
 # -- before the shards
 
 
@@ -136,10 +116,11 @@ def _prepare(folder: Path, config: AugmentConfig) -> int:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     records = read_pairs(config.pairs)
-    num_shards = _write_records(work, records, config.records_per_shard)
+    image_ids = [record.image_id for record in records]
+    stored = stored_images(config, image_ids) if config.retrieves_images else [None] * len(records)
+    num_shards = _write_records(work, records, stored, config.records_per_shard)
     write_table(folder / "captions", (caption for record in records for caption in record.captions))
-    write_table(folder / "image_ids", (record.image_id for record in records))
-    paired = {record.image_id for record in records}
+    write_table(folder / "image_ids", image_ids)
     del records
     vectors = TextVectors(work / "vectors")
     vectors.count("captions", TextTable(folder / "captions"))
@@ -147,13 +128,13 @@ def _prepare(folder: Path, config: AugmentConfig) -> int:
         write_table(folder / "texts", iterate_texts(config.texts))
         vectors.count("texts", TextTable(folder / "texts"))
     vectors.weigh(["captions", "texts"] if config.texts else ["captions"])
-    if config.regions and config.retrieval.num_images:
-        _write_images(folder, config, paired)
+    if config.retrieves_images:
+        _write_images(folder, config, image_ids)
     write_json(marker, {"shards": num_shards})
     return num_shards
 
 
-def _write_records(work: Path, records: Sequence[CaptionRecord], per_shard: int) -> int:
+def _write_records(work: Path, records: Sequence[CaptionRecord], stored: Sequence[str | None], per_shard: int) -> int:
     """The records of each shard, and where each record's captions begin."""
     numbers = {record.image_id: number for number, record in enumerate(records)}
     related: list[set[int]] = [set() for _ in records]
@@ -170,13 +151,12 @@ def _write_records(work: Path, records: Sequence[CaptionRecord], per_shard: int)
     for shard in range(num_shards):
         with atomic_write(work / f"records-{shard:05d}.jsonl") as stream:
             for number in range(shard * per_shard, min((shard + 1) * per_shard, len(records))):
-                record = records[number]
-                fields = {"record_id": record.record_id, "image_id": record.image_id, "captions": record.captions}
-                stream.write(json.dumps({**fields, "also_true": sorted(related[number])}, ensure_ascii=False) + "\n")
+                each = ShardRecord(records[number], tuple(sorted(related[number])), stored[number])
+                stream.write(json.dumps(each.to_json(), ensure_ascii=False) + "\n")
     return num_shards
 
 
-def _write_images(folder: Path, config: AugmentConfig, paired: set[str]) -> None:
+def _write_images(folder: Path, config: AugmentConfig, paired: Sequence[str]) -> None:
     ids = free_images(config, paired)
     write_table(folder / "images", ids)
     with RegionStore(config.image_regions or config.regions) as store, RegionStore(config.regions) as own:
@@ -185,7 +165,8 @@ def _write_images(folder: Path, config: AugmentConfig, paired: set[str]) -> None
         for number, first in enumerate(range(0, len(ids), BLOCK_ROWS)):
             features, classes = image_vectors(store[image_id] for image_id in ids[first : first + BLOCK_ROWS])
             save_block(folder / "work" / "vectors" / "features", number, features)
-            save_block(folder / "work" / "vectors" / "classes", number, classes)
+            if config.retrieval.min_overlap > 0:
+                save_block(folder / "work" / "vectors" / "classes", number, classes)
 
 
 # -- the passes

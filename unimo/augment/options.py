@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 DEFAULT_NUM_CANDIDATES = 100
@@ -86,8 +87,8 @@ class RetrievalOptions:
     objects. The paper orders by visual similarity and keeps "highly overlapped objects"; measure and bound are ours."""
 
     min_overlap: float = 0.5
-    """Least overlap of the objects: Bhattacharyya coefficient of the mean class distributions, 0 to 1. Not in the
-    paper."""
+    """Least overlap of the objects: Bhattacharyya coefficient of the mean class distributions, 0 to 1; 0 goes by
+    visual similarity alone, as a store without class probabilities asks for. Not in the paper."""
 
     num_texts: int = DEFAULT_NUM_CANDIDATES
     """Sentences of the free text for a caption, the nearest by TF-IDF; the paper's similarity is not known."""
@@ -121,7 +122,7 @@ class ParserOptions:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """One corpus job. Paths are relative to the working directory."""
+    """One corpus job. Paths are relative to the working directory; the corpus' own `config.yaml` has them in full."""
 
     pairs: PairFiles
     """What is augmented."""
@@ -167,3 +168,32 @@ class AugmentConfig:
             raise ValueError("records_per_shard: at least 1")
         if (self.images or self.image_regions) and not self.regions:
             raise ValueError("regions: needed to retrieve images")
+
+    @property
+    def retrieves_images(self) -> bool:
+        """Whether unpaired images are looked for."""
+        return bool(self.regions) and self.retrieval.num_images > 0
+
+    def with_full_paths(self) -> AugmentConfig:
+        """The same job for any process, whatever its working directory."""
+        positives = replace(
+            self.positives,
+            paraphrases=_full(self.positives.paraphrases),
+            translate_to=_full(self.positives.translate_to),
+            translate_back=_full(self.positives.translate_back),
+        )
+        return replace(
+            self,
+            pairs=replace(self.pairs, files=tuple(map(_full, self.pairs.files))),
+            output=_full(self.output),
+            texts=tuple(map(_full, self.texts)),
+            regions=_full(self.regions),
+            images=_full(self.images),
+            image_regions=_full(self.image_regions),
+            parser=replace(self.parser, vocabulary=_full(self.parser.vocabulary)),
+            positives=positives,
+        )
+
+
+def _full(path: str) -> str:
+    return os.path.abspath(path) if path else ""

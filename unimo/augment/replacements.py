@@ -17,10 +17,16 @@ ENOUGH = 4  # candidates of the same context, below which wider ones are looked 
 USUAL = 0.2  # least share of a noun's singulars that stand in a form, where it counts as usual
 _PLACES = frozenset({"outdoors", "water place", "room", "building", "furniture", "structure"})
 _LIVING = frozenset({"person", "animal"})
+_OTHER_SEX = {"male": "female", "female": "male"}
 
 
 class Replacements:
-    """Candidates from the vocabulary of a corpus; never what may be true of the image."""
+    """Candidates from the vocabulary of a corpus; never what may be true of the image.
+
+    Nor what a pronoun tells, which would give the rewrite away without the picture: a single object that a `her` of the
+    caption may speak of (all but those said to be male) is replaced by what may be a she, and where there is nothing of
+    the kind it stays. The pronoun's own noun is not looked for.
+    """
 
     def __init__(
         self, tables: Mapping[str, Mapping[str, Mapping[str, int]]], lexicon: Lexicon, min_count: int = 3
@@ -82,6 +88,7 @@ class Replacements:
         surfaces = self.surfaces.get(key, {})
         own = set(self.lexicon.kinds(node.lemma))
         living = own | _LIVING if own & _LIVING else own  # a dog for a man, where dogs do what he does
+        against = self._belied_sexes(graph.text, node)
         contexts = self._contexts(graph, number)
         places: list[tuple[Mapping[str, int], set[str] | None]] = [(counts, living) for counts in contexts]
         if not own:  # what we know no kind of, such as events, goes before things
@@ -92,6 +99,7 @@ class Replacements:
             for lemma, count in counts.items():
                 theirs = set(self.lexicon.kinds(lemma))
                 fits = kinds is None or bool(kinds & theirs) or not (kinds or theirs)
+                fits = fits and self.lexicon.sex(lemma) not in against
                 if fits and lemma in surfaces and count >= self.min_count and not said.may_be_object(lemma):
                     count *= SAME_KIND if own & theirs else 1
                     found[surfaces[lemma]] = found.get(surfaces[lemma], 0) + count
@@ -100,6 +108,14 @@ class Replacements:
             if len(found) >= ENOUGH:
                 return found
         return found
+
+    def _belied_sexes(self, text: str, node: Node) -> set[str]:
+        """The sexes that no replacement of an object may say, since a pronoun that may speak of it says the other."""
+        if node.form == "plural":
+            return set()
+        own = self.lexicon.sex(node.lemma)
+        told = {sex for sex in self.lexicon.told_sexes(text) if own in (sex, "any")}
+        return {_OTHER_SEX[sex] for sex in told}
 
     def _contexts(self, graph: SceneGraph, number: int) -> list[Mapping[str, int]]:
         """Counts of what stands where the object stands: as object of its relation, else as the subject."""
@@ -116,6 +132,8 @@ class Replacements:
             counts = self.frequencies.get("attribute position", {})
             return {each: n for each, n in counts.items() if against & set(each.split()) and each not in said.words}
         kinds = set(self.lexicon.attributes.get(node.lemma, ()))
+        if node.lemma in self.lexicon.told_sexes(graph.text):
+            return {}  # "a male surfer on his board"
         found: dict[str, int] = {}
         for key in keys_of(graph.objects[owner].lemma, self.lexicon):
             for lemma, count in self.tables["attributes_of"].get(key, {}).items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from unimo.augment.said import Said
 REWRITE_KINDS = ("object", "attribute", "relation", "combination", "exchange")
 LIKELIEST = 12  # replacements, the first drawn, that one of two replaced nodes takes
 MISSES = 20  # rewrites that came out before, on top of twice the wanted number, before a caption is given up
+_ARTICLE = re.compile(r"\b(an?)\s+\Z", re.IGNORECASE)
 NOTHING_FOUND, NOTHING_TO_DRAW = "no objects, attributes or relations found", "nothing to replace its nodes by"
 
 
@@ -169,6 +171,7 @@ def _exchanges(graph: SceneGraph, said: Said) -> list[list[tuple[Node, str]]]:
             and not said.lexicon.may_both_be_true(*things)
             and not said.may_be_described(one.lemma, things[1])
             and not said.may_be_described(other.lemma, things[0])
+            and not {one.lemma, other.lemma} & said.lexicon.told_sexes(graph.text)
         ):
             texts = [graph.text[node.start : node.end] for node in (one, other)]
             found.append([(one, texts[1].lower()), (other, texts[0].lower())])
@@ -199,15 +202,14 @@ def _in_case(name: str, old: str, text: str) -> str:
 
 def _article_edit(text: str, start: int, new: str) -> Edit | None:
     """What an article right before a place must become."""
-    before = text[:start].rstrip()
-    word = before[before.rfind(" ") + 1 :]
-    if word.lower() not in ("a", "an"):
+    found = _ARTICLE.search(text, 0, start)
+    if found is None:
         return None
-    wanted = article(new)
+    word, wanted = found[1], article(new)
     if wanted == word.lower():
         return None
     wanted = wanted.upper() if text.isupper() else wanted.capitalize() if word[0].isupper() else wanted
-    return Edit(len(before) - len(word), len(before), word, wanted)
+    return Edit(found.start(1), found.end(1), word, wanted)
 
 
 def plain_text(text: str) -> str:

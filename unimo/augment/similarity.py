@@ -7,6 +7,7 @@ is at most 67 MB of products with dense rows, and about 30 MB with those of capt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,12 @@ class Condition:
 
 
 def top_k(
-    queries: Rows, blocks: Sequence[Rows], k: int, minimum: float = 0.0, condition: Condition | None = None
+    queries: Rows,
+    blocks: Sequence[Rows],
+    k: int,
+    minimum: float = 0.0,
+    condition: Condition | None = None,
+    maximum: float = math.inf,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For every query the ``k`` rows with the largest inner product.
 
@@ -39,6 +45,7 @@ def top_k(
         k: how many.
         minimum: rows must be above it.
         condition: a second measure that they must reach as well.
+        maximum: rows above it are left out, and take no places.
 
     Returns:
         For every query (row numbers int64 ascending by rank, scores float32), at most ``k``; ties go to the lower row.
@@ -54,20 +61,22 @@ def top_k(
             kept = None
             if condition is not None:
                 kept = np.asarray(condition.queries[chunk] @ condition.blocks[number].T) >= condition.minimum
-            for row, (columns, scores) in enumerate(_products(queries[chunk], block, minimum, kept)):
+            for row, (columns, scores) in enumerate(_products(queries[chunk], block, (minimum, maximum), kept)):
                 best[first + row] = _merge(best[first + row], columns + offset, scores, k)
         offset += block.shape[0]
     return best
 
 
 def _products(
-    queries: Rows, block: Rows, minimum: float, kept: np.ndarray | None
+    queries: Rows, block: Rows, bounds: tuple[float, float], kept: np.ndarray | None
 ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """(columns, scores) above the minimum for every query row."""
+    """(columns, scores) above the lower bound and not above the upper one, for every query row."""
     products = queries @ block.T
     if isinstance(products, np.ndarray):
         for row, scores in enumerate(products):
-            chosen = scores > minimum if kept is None else (scores > minimum) & kept[row]
+            chosen = (scores > bounds[0]) & (scores <= bounds[1])
+            if kept is not None:
+                chosen &= kept[row]
             columns = np.flatnonzero(chosen)
             yield columns, scores[columns]
         return
@@ -75,7 +84,7 @@ def _products(
     for row in range(products.shape[0]):
         part = slice(products.indptr[row], products.indptr[row + 1])
         columns, scores = products.indices[part], products.data[part]
-        chosen = scores > minimum
+        chosen = (scores > bounds[0]) & (scores <= bounds[1])
         if kept is not None:
             chosen &= kept[row, columns]
         yield columns[chosen].astype(np.int64), scores[chosen]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from unimo.augment.inflection import has_one_form
 from unimo.augment.lexicon import Lexicon
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-&/.'\u2019][^\W_]+)*|[^\w\s]|_+")
@@ -21,6 +22,8 @@ _BEFORE_NOUN = frozenset({"DT", "PRP$", "JJ", "CD", "POS"})
 _AFTER_VERB = frozenset({"DT", "PRP$", "IN", "TO", "CD", "RB", "PRP", "CC", "SUB", "", "VBG", "."})
 _WITH_OBJECT = frozenset({"DT", "PRP$", "CD"})
 FINITE = frozenset({"VB", "VBZ", "VBD", "BE", "MD"})
+_SINGLE = frozenset({"a", "an", "each", "every", "another", "this", "that", "one", "1", "single", "lone"})
+_SEVERAL = frozenset({"these", "those", "some", "any", "all", "both", "no", "other"})
 
 
 @dataclass(frozen=True)
@@ -248,9 +251,7 @@ class _Corrector:
 
     def _is_finite_verb(self, index: int, word: str, raw: str, forms: set[str]) -> bool:
         before, following = self._before(), self._ahead(index + 1)
-        likely = (raw in ("VB", "VBZ", "VBP") and word not in self.lexicon.words["noun"]) or (
-            word in self.lexicon.words["verb"]
-        )
+        likely = self._is_likely_verb(word, raw)
         third = "VBZ" in forms or raw == "VBZ"
         if before == "TO":
             return not third and self._is_infinitive(index, likely or "VB" in forms, following)
@@ -277,6 +278,10 @@ class _Corrector:
         quantity = any(each in self.lexicon.words["quantity"] for each in self.words[:index])
         return (subject_is_plural or quantity) and following not in ("BE",)
 
+    def _is_likely_verb(self, word: str, raw: str) -> bool:
+        known_noun = word in self.lexicon.words["noun"]
+        return (raw in ("VB", "VBZ", "VBP") and not known_noun) or word in self.lexicon.words["verb"]
+
     def _is_infinitive(self, index: int, may_be: bool, following: str) -> bool:
         if index >= 2 and self._word(index - 2) in ("next", "close", "near", "on", "in"):
             return False
@@ -297,8 +302,48 @@ class _Corrector:
             noun = self.lexicon.is_noun(word) and not self._nounish(index + 1)
             return "NN" if noun and self._before() != "BE" else "JJ"
         if raw.startswith("NN") or self.lexicon.is_noun(word) or raw.startswith(("VB", "FW", "UH", "IN", "CD")):
-            return "NNS" if raw == "NNS" or self._is_plural(word) else "NN"
+            return "NNS" if raw == "NNS" or self._is_plural(index, word) else "NN"
         return "RB" if raw.startswith("RB") else "NN"
 
-    def _is_plural(self, word: str) -> bool:
-        return self.lexicon.noun_of(word) != word
+    def _is_plural(self, index: int, word: str) -> bool:
+        return self._are_several(index) if has_one_form(word) else self.lexicon.noun_of(word) != word
+
+    def _are_several(self, index: int) -> bool:
+        """Number of a noun with one form, by the words before it; where those leave it open, by the verb after it.
+
+        Without either it is plural where it has no article (`a dog herding sheep`), else singular.
+        """
+        place = self._opening(index)
+        counts = {"count" in self.lexicon.attributes.get(word, ()) for word in self.words[place:index]}
+        if _SINGLE & {self._word(place - 1), *self.words[place:index]}:
+            return False
+        if True in counts or "CD" in self.tags[place:index] or self._word(place - 1) in _SEVERAL:
+            return True
+        number = self._verb_number(index + 1)
+        if self._word(place - 1) == "of":  # the verb may be of what stands before it ("a herd of sheep is grazing")
+            return number == "plural" or self._word(place - 2) not in self.lexicon.words["measure"]
+        if place > 0 and self.tags[place - 1] in ("DT", "PRP$", "POS"):
+            return number == "plural"
+        return number != "singular"
+
+    def _opening(self, index: int) -> int:
+        """Where the adjectives, counts and nouns begin that stand before a noun."""
+        place = index
+        while place > 0 and (
+            self.tags[place - 1] in ("JJ", "CD", "RB", "NN")
+            or (self.tags[place - 1] == "CC" and place > 1 and self.tags[place - 2] == "JJ" and place < index)
+        ):
+            place -= 1
+        return place
+
+    def _verb_number(self, index: int) -> str:
+        """Of which number the subject of a word to come is: singular, plural, or empty for what is no finite verb."""
+        word = self._word(index)
+        forms = {tag for _, tag in self.lexicon.verbs.get(word, ())}
+        if word in ("is", "was", "has"):
+            return "singular"
+        if word in ("are", "were", "have"):
+            return "plural"
+        if not word or not self._is_likely_verb(word, self.raw[index]):
+            return ""
+        return "singular" if "VBZ" in forms else "plural" if "VB" in forms else ""

@@ -6,6 +6,7 @@ README.md says which file holds what. Where a user has the vocabularies of Visua
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from unimo.errors import InputError
 from unimo.files import read_lines
 
 FOLDER = Path(__file__).parent
+_LETTERS = re.compile(r"[a-z]+")
 Groups = list[tuple[str, tuple[str, ...]]]
 
 
@@ -77,6 +79,17 @@ class Lexicon:
     def person(self, name: str) -> tuple[str, str] | None:
         """What a noun says of a person, by the whole name or its last word; None for anything else."""
         return self.persons.get(name) or self.persons.get(name.rpartition(" ")[2])
+
+    def sex(self, name: str) -> str:
+        """What a noun says of the sex: male, female, or any, as what names no person does."""
+        head, person = name.rpartition(" ")[2], self.person(name)
+        named = next((sex for sex in ("male", "female") if head in self.words[f"named {sex}"]), None)
+        return named or (person[0] if person is not None else "any")
+
+    def told_sexes(self, text: str) -> frozenset[str]:
+        """The sexes that the pronouns of a text tell (male, female)."""
+        words = set(_LETTERS.findall(text.lower()))
+        return frozenset(sex for sex in ("male", "female") if words & self.words[f"pronoun {sex}"])
 
     def kinds(self, name: str) -> tuple[str, ...]:
         """Kinds of an object, by the whole name or its last word; people are `person`."""
@@ -194,6 +207,9 @@ def _plain(file: str) -> list[tuple[str, ...]]:
 
 def _named(file: str) -> Groups:
     parted = [line.partition(":") for line in _logical_lines(file)]
+    assert all(colon for _, colon, _ in parted), (
+        f"{file}: a line without a name; does the one before it end in a comma?"
+    )
     return [(name.strip(), tuple(_split(members))) for name, _, members in parted]
 
 

@@ -1,0 +1,167 @@
+"""Whose the output folder of a corpus job is: one job's at a time, and one corpus' only.
+
+A job holds the kernel's lock (``flock``) on the folder's `job.lock` while it works: it goes with the process, however
+that ends, so none is ever stale. A file system that knows no such locks is told of, and the job goes on without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from unimo.augment.options import AugmentConfig
+from unimo.augment.positives import make_providers
+from unimo.augment.workspace import CONFIG_NAME, JOB_NAME
+from unimo.config import dump_config, load_config
+from unimo.errors import InputError
+from unimo.files import atomic_write, read_json, write_json
+
+LOCK_NAME = "job.lock"
+
+
+@contextlib.contextmanager
+def job_lock(folder: Path) -> Iterator[None]:
+    """Keep other jobs out of an output folder while the block lasts.
+
+    A folder that is made for the lock, and into which the block wrote nothing, is gone afterwards.
+
+    Raises:
+        InputError: another job is at work in the folder, or it is none.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError.at(folder, "is not a folder")
+    is_new = not folder.exists()
+    held = _acquire(folder)
+    try:
+        yield
+    finally:
+        if held is not None:
+            with contextlib.suppress(OSError):
+                (folder / LOCK_NAME).unlink(missing_ok=True)  # while it is held: whoever comes makes a new one
+            os.close(held)
+        if is_new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+def _acquire(folder: Path) -> int | None:
+    """The open file that holds the lock; None where nothing can."""
+    path = folder / LOCK_NAME
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            opened = _open(path)
+        except OSError as error:
+            _tell_unkept(folder, error)
+            return None
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(opened), os.stat(path)):
+                return opened
+        except BlockingIOError:
+            os.close(opened)
+            told = "another corpus job is at work there; wait for its end, or name another output"
+            raise InputError.at(folder, told) from None
+        except OSError as error:
+            os.close(opened)
+            _tell_unkept(folder, error)
+            return None
+        os.close(opened)  # who held it has just removed it
+
+
+def _open(path: Path) -> int:
+    """The lock's file, made where it is not there; of another user, to lock only."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)
+
+
+def _tell_unkept(folder: Path, error: OSError) -> None:
+    print(f"unimo: {folder}: not kept from other jobs: {os.strerror(error.errno or 0)}", file=sys.stderr)
+
+
+def claim(folder: Path, config: AugmentConfig, identity: dict[str, Any], overwrite: bool) -> None:
+    """Make the output folder this job's own, or see that it is already; the lock is held.
+
+    Raises:
+        InputError: it holds something else, or a corpus of another job and ``overwrite`` is not given; a model of the
+            positives is missing.
+    """
+    if not is_of(folder, identity):
+        _refuse_others(folder, identity, overwrite)
+        make_providers(config.positives)  # a missing model is noticed now, not in a worker
+        _empty(folder)
+        write_json(folder / JOB_NAME, identity)  # first: a folder without it is nobody's
+    with atomic_write(folder / CONFIG_NAME) as stream:  # anew, for the paths may have moved
+        stream.write(dump_config({"": config.with_full_paths()}))
+
+
+def is_of(folder: Path, identity: dict[str, Any]) -> bool:
+    """Whether a job began in a folder, and made what this one makes.
+
+    Raises:
+        InputError: its `job.json` is damaged.
+    """
+    known = folder / JOB_NAME
+    return known.is_file() and _read_job(known)["fingerprint"] == identity["fingerprint"]
+
+
+def _read_job(path: Path) -> dict[str, Any]:
+    found = read_json(path)
+    if not isinstance(found, dict) or not isinstance(found.get("fingerprint"), str):
+        raise InputError.at(path, "not a corpus job")
+    return found
+
+
+def _refuse_others(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
+    """See that a folder holds nothing of worth that is not this job's.
+
+    A job that ended in its preparation left nothing: what was wrong with it can be mended without ``overwrite``.
+    """
+    known = folder / JOB_NAME
+    if not known.is_file():
+        if not _is_nobodys(folder):
+            raise InputError.at(folder, "is not empty, and holds no corpus")
+        return
+    begun = (folder / "index.json", folder / "work" / "prepared.json", *folder.glob("shard-*"))
+    if not overwrite and any(path.is_file() for path in begun):
+        changed = _first_difference(_read_job(known), identity)
+        raise InputError.at(folder, f"holds a corpus of another {changed}; give --overwrite to replace it")
+
+
+def _is_nobodys(folder: Path) -> bool:
+    """Whether a folder without a job is empty, but for what one left that was killed as it began."""
+    half_written = re.compile(rf"\.({re.escape(JOB_NAME)}|{re.escape(CONFIG_NAME)})\.\d+\.tmp")
+    left = {path.name for path in folder.iterdir() if not half_written.fullmatch(path.name)} - {LOCK_NAME}
+    if left != {CONFIG_NAME}:
+        return not left
+    try:
+        load_config({"": AugmentConfig}, [folder / CONFIG_NAME])
+    except InputError:
+        return False  # of something else
+    return True
+
+
+def _empty(folder: Path) -> None:
+    """Remove all but the lock."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK_NAME:
+            path.unlink()
+
+
+def _first_difference(one: Any, other: Any, key: str = "") -> str:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted(one.keys() | other.keys() - {"fingerprint"}):
+            if one.get(name) != other.get(name) and name != "fingerprint":
+                return _first_difference(one.get(name), other.get(name), f"{key}.{name}" if key else name)
+    return key
