@@ -50,7 +50,7 @@ prepare() {
         --input "$world/captions_train.jsonl" "$world/captioning_train.jsonl" "$world/texts_train.jsonl"
     stage augment python -m unimo augment --config model_configs/augment/shapes.yaml --output "$output/augmented" \
         --pairs.files "[$world/captions_train.jsonl]" --texts "[$world/texts_train.jsonl]" \
-        --images "$world/images_train.jsonl" --regions "$output/regions"
+        --images "[$world/images_train.jsonl]" --regions "$output/regions"
     stage pretraining job pretrain/tiny.yaml pretraining --tokenizer "$output/tokenizer" --data.regions "$output/regions" \
         --options.pairs "$world/captions_train.jsonl" --options.texts "$world/texts_train.jsonl" \
         --options.images "$world/images_train.jsonl" --options.contrastive.augmented "$output/augmented" \

@@ -209,7 +209,7 @@ def test_workers_find_the_files_from_another_folder(
     kept = load_augment_config([tmp_path / "corpus" / "config.yaml"], [])
     assert kept == relative.with_full_paths() != relative
     assert all(Path(path).is_absolute() for path in (*kept.pairs.files, *kept.texts, kept.output))
-    assert (kept.images, kept.positives.translate_to) == ("", "")
+    assert (kept.images, kept.positives.translate_to) == ((), "")
     # the corpus is the same job's, whoever asks in the words of its configuration
     assert augment(relative, quiet=True).num_new == 0
 
@@ -248,7 +248,7 @@ def test_images_are_retrieved(small_world: SmallWorld, tmp_path: Path) -> None:
     config = AugmentConfig(
         pairs=PairFiles((str(small_world.world / "captions_train.jsonl"),)),
         output=str(tmp_path / "corpus"),
-        images=str(small_world.world / "images_train.jsonl"),
+        images=(str(small_world.world / "images_train.jsonl"),),
         regions=str(small_world.regions),
         rewriting=RewriteOptions(num_nodes=10, num_sentences=5, min_count=1),
         retrieval=RetrievalOptions(num_images=5, min_overlap=0.3),

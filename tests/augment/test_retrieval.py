@@ -76,12 +76,19 @@ def test_unpaired_images_are_listed_under_any_of_their_names(tmp_path: Path) -> 
     store = write_store(tmp_path / "store", ["1", "2", "3"])
     listed = tmp_path / "images.jsonl"
     listed.write_text('{"image_id": "val2014/COCO_val2014_000000000003"}\n{"image_id": "train2017/000000000002.jpg"}\n')
-    config = job(tmp_path, COCO, NO_NEGATIVES, regions=store, images=str(listed))
+    config = job(tmp_path, COCO, NO_NEGATIVES, regions=store, images=(str(listed),))
     assert free_images(config, COCO) == ["3"]
     assert retrieved(config) == [["3"]] * 2
     listed.write_text('{"image_id": "val2014/COCO_val2014_000000000005"}\n')
     with pytest.raises(InputError, match="no regions of 1 unpaired images, 'val2014/COCO_val2014_000000000005' first"):
         free_images(config, COCO)
+
+
+def test_images_that_are_held_out_are_not_retrieved(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", ["1", "2", "3", "4"])
+    captions = tmp_path / "val.jsonl"
+    captions.write_text('{"image_id": "val2017/000000000004.jpg", "captions": ["a dog"]}\n')
+    assert free_images(job(tmp_path, COCO, NO_NEGATIVES, regions=store, held_out=(str(captions),)), COCO) == ["3"]
 
 
 def test_pairs_of_which_no_image_has_regions(tmp_path: Path) -> None:

@@ -87,22 +87,23 @@ def stored_images(config: AugmentConfig, image_ids: Sequence[str]) -> list[str |
 
 
 def free_images(config: AugmentConfig, paired: Iterable[str]) -> list[str]:
-    """Ids of the unpaired images in their region store, sorted; no image of the pairs is there under any name."""
+    """Ids of the unpaired images in their region store, sorted; none of the pairs or held out is there, by any name."""
     with RegionStore(config.image_regions or config.regions) as store:
         stored = store.ids()
         if config.images:
             names = ImageNames(stored, str(store.path))
-            listed = [record.image_id for record in read_images(config.images)]
+            listed = [record.image_id for path in config.images for record in read_images(path)]
             if absent := names.absent(listed):
                 raise InputError.at(store.path, f"no regions of {len(absent)} unpaired images, {absent[0]!r} first")
             stored = [found for image_id in listed if (found := names.find(image_id)) is not None]
-    keys = {image_key(image_id) for image_id in paired}
+    held_out = [record.image_id for path in config.held_out for record in read_captions(path)]
+    keys = {image_key(image_id) for image_id in (*paired, *held_out)}
     return sorted(image_id for image_id in set(stored) if image_key(image_id) not in keys)
 
 
 def input_files(config: AugmentConfig) -> list[Path]:
     """Every file that the corpus depends on."""
-    given = [*config.pairs.files, *config.texts, config.images, config.positives.paraphrases]
+    given = [*config.pairs.files, *config.texts, *config.images, *config.held_out, config.positives.paraphrases]
     files = [split_part(name)[0] for name in given if name]
     for listed in [file for file in files if file.name.endswith(multi30k.IMAGES_NAME)]:
         files += multi30k.caption_files(listed)

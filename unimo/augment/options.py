@@ -136,8 +136,12 @@ class AugmentConfig:
     regions: str = ""
     """Region store of the images of the pairs; empty retrieves no images."""
 
-    images: str = ""
-    """Unpaired images: ``{"image_id": ...}`` a line; empty takes all of `image_regions`."""
+    images: tuple[str, ...] = ()
+    """Files of unpaired images: ``{"image_id": ...}`` a line, or COCO's `image_info`; without any all of
+    `image_regions`."""
+
+    held_out: tuple[str, ...] = ()
+    """Files of images with captions, such as those to evaluate on, none of which is an unpaired image."""
 
     image_regions: str = ""
     """Region store of the unpaired images; empty takes `regions`."""
@@ -188,7 +192,8 @@ class AugmentConfig:
             output=_full(self.output),
             texts=tuple(map(_full, self.texts)),
             regions=_full(self.regions),
-            images=_full(self.images),
+            images=tuple(map(_full, self.images)),
+            held_out=tuple(map(_full, self.held_out)),
             image_regions=_full(self.image_regions),
             parser=replace(self.parser, vocabulary=_full(self.parser.vocabulary)),
             positives=positives,
