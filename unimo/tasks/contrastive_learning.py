@@ -220,14 +220,14 @@ class CandidateSampler:
         texts = self._random_texts(record, counts.random, rng)
         if self.source is None:
             others = [each for each in record.captions if each != caption]
-            positives, image_ids, retrieved = _draw(others, counts.positives, rng), [], []
+            positives, image_ids, retrieved = _sample(others, counts.positives, rng), [], []
         else:
             found = self.source.candidates(record.image_id, caption)
-            positives = _draw(found.positives, counts.positives, rng)
-            texts += draw_kinds(found.rewrites, counts.rewrites, rng, self.options.rewrite_kinds) + _draw(
+            positives = _sample(found.positives, counts.positives, rng)
+            texts += draw_kinds(found.rewrites, counts.rewrites, rng, self.options.rewrite_kinds) + _sample(
                 found.similar, counts.similar, rng
             )
-            image_ids, retrieved = _draw(found.image_ids, counts.images, rng), _draw(found.texts, counts.texts, rng)
+            image_ids, retrieved = _sample(found.image_ids, counts.images, rng), _sample(found.texts, counts.texts, rng)
         return _Drawn(record, caption, positives, texts, image_ids, retrieved)
 
     def _candidates(self, drawn: _Drawn) -> PairCandidates:
@@ -288,7 +288,7 @@ def _of_different_images(chosen: Sequence[Pair]) -> list[Pair]:
     return list(first.values())
 
 
-def _draw(values: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
+def _sample(values: Sequence[str], count: int, rng: np.random.Generator) -> list[str]:
     """``count`` different values, or all where there are fewer."""
     if len(values) <= count:
         return list(values)
@@ -307,7 +307,7 @@ def draw_kinds(
     """
     if weights:
         return _draw_weighted(values, count, rng, weights)
-    left = [_draw(values[kind], count, rng) for kind in values]
+    left = [_sample(values[kind], count, rng) for kind in values]
     left = [left[int(place)] for place in rng.permutation(len(left))]
     found: list[str] = []
     while len(found) < count and any(left):
@@ -318,7 +318,7 @@ def draw_kinds(
 def _draw_weighted(
     values: Mapping[str, Sequence[str]], count: int, rng: np.random.Generator, weights: Mapping[str, float]
 ) -> list[str]:
-    left = {kind: _draw(texts, count, rng) for kind, texts in values.items()}
+    left = {kind: _sample(texts, count, rng) for kind, texts in values.items()}
     found: list[str] = []
     while len(found) < count:
         kinds = [kind for kind, texts in left.items() if texts and weights.get(kind, 1.0) > 0]
