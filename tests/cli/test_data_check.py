@@ -125,7 +125,7 @@ def corpus(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) ->
     """Captions with retrieved images, of which the region store lacks those whose name begins with `absent_`."""
     world, output = small_world.world, tmp_path_factory.mktemp("augmented") / "corpus"
     pairs = PairFiles((str(world / "captions_train.jsonl"),))
-    given = {"images": str(world / "images_train.jsonl"), "regions": str(small_world.regions)}
+    given = {"images": (str(world / "images_train.jsonl"),), "regions": str(small_world.regions)}
     augment(AugmentConfig(pairs, str(output), **given), quiet=True)
     return output
 

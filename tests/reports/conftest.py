@@ -95,7 +95,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 def write_run(folder: Path, task: str, test: dict[str, float], losses: tuple[str, ...], best: str) -> None:
     events = [
         {"step": step, "split": "train", "loss": 2.0 * len(losses) / step, "tokens_per_second": 900.0}
-        | {"padding_share": 0.1, "data_wait_share": 0.05}
+        | {"padding_share": 0.1, "data_wait_share": 0.05, "seconds": 0.1}
         | {f"loss.{name}": 2.0 / step for name in losses}
         for step in range(1, 31)
     ]
@@ -125,7 +125,7 @@ def write_corpus(folder: Path) -> None:
     world, regions = folder / "world", folder / "regions"
     extract(world / "images", regions, ProposalOptions(feature_size=16, num_classes=4, max_regions=4))
     pairs = PairFiles((str(world / "captions_train.jsonl"),))
-    images = {"images": str(world / "images_train.jsonl"), "regions": str(regions)}
+    images: dict[str, Any] = {"images": (str(world / "images_train.jsonl"),), "regions": str(regions)}
     texts = (str(world / "texts_train.jsonl"),)
     augment(AugmentConfig(pairs, str(folder / "augmented"), texts=texts, **images), quiet=True)
 

@@ -55,8 +55,9 @@ def test_run_that_has_not_ended(tmp_path: Path) -> None:
 
 def test_speed_padding_and_waiting_are_means_by_time(tmp_path: Path) -> None:
     """Of 30 steps with 900 tokens each, the last ten wait for half of their 20 seconds, at half the speed."""
-    window = {"split": "train", "tokens_per_second": 900.0, "padding_share": 0.1, "data_wait_share": 0.0}
-    slow = window | {"tokens_per_second": 450.0, "padding_share": 0.3, "data_wait_share": 0.5}
+    window = {"split": "train", "seconds": 10.0, "padding_share": 0.1, "data_wait_share": 0.0}
+    window |= {"tokens_per_second": 900.0}
+    slow = window | {"seconds": 20.0, "tokens_per_second": 450.0, "padding_share": 0.3, "data_wait_share": 0.5}
     broken = window | {"tokens_per_second": None}
     events = [{"step": 10} | window, {"step": 20} | window, {"step": 30} | slow, {"step": 40} | broken]
     write_lines(tmp_path / "metrics.jsonl", [*events, {"step": 40, "split": "test", "seconds": 9.0}])

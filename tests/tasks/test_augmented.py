@@ -26,7 +26,7 @@ def augmented(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory)
     values = {
         "pairs": {"files": [str(small_world.world / "captions_train.jsonl")]},
         "texts": [str(small_world.world / "texts_train.jsonl")],
-        "images": str(small_world.world / "images_train.jsonl"),
+        "images": (str(small_world.world / "images_train.jsonl"),),
         "regions": str(small_world.regions),
         "output": str(folder / "corpus"),
         "rewriting": {"num_nodes": 12, "num_sentences": 5},

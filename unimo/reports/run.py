@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +128,13 @@ def throughput_notes(runs: Mapping[str, Path]) -> list[str]:
     """One sentence a run on tokens per second, padding and waiting for data: means over the log, weighted by time."""
     notes = []
     for name, folder in runs.items():
-        windows = _windows(read_events(folder / "metrics.jsonl"))
-        seconds = sum(time for time, _ in windows)
+        events = read_events(folder / "metrics.jsonl")
+        windows = [each for each in events if each["split"] == "train" and _has_speed(each)]
+        seconds = sum(each["seconds"] for each in windows)
         if seconds:
-            speed, padding, waiting = (sum(time * each[key] for time, each in windows) / seconds for key in _SPEED_KEYS)
+            speed, padding, waiting = (
+                sum(each["seconds"] * each[key] for each in windows) / seconds for key in _SPEED_KEYS
+            )
             notes.append(
                 f"Speed of {name}: {speed:,.0f} tokens a second (text and regions); {padding:.1%} of the positions "
                 f"were padding, {waiting:.1%} of the time was waiting for data (means over the log, weighted by time)."
@@ -139,21 +142,8 @@ def throughput_notes(runs: Mapping[str, Path]) -> list[str]:
     return notes
 
 
-def _windows(events: Sequence[Mapping[str, Any]]) -> list[tuple[float, Mapping[str, Any]]]:
-    """Every window of a training log with its share of the time.
-
-    The log has each window's steps and tokens per second, and steps have about as many tokens each, so that a window's
-    time is its steps over its speed.
-    """
-    windows, before = [], 0
-    for event in events:
-        if event["split"] != "train":
-            continue
-        steps, before = event["step"] - before, event["step"]
-        whole = all(isinstance(event.get(key), int | float) for key in _SPEED_KEYS)
-        if whole and event["tokens_per_second"] > 0:
-            windows.append((steps / event["tokens_per_second"], event))
-    return windows
+def _has_speed(event: Mapping[str, Any]) -> bool:
+    return all(isinstance(event.get(key), int | float) for key in ("seconds", *_SPEED_KEYS))
 
 
 def _last_predictions(folder: Path) -> tuple[str, list[dict[str, Any]]]:

@@ -53,6 +53,7 @@ class Window:
             means[name] = sum(total for total, _ in parts) / max(1e-9, sum(weight for _, weight in parts))
         valid, positions = sum(each[1] for each in everybody), sum(each[2] for each in everybody)
         return means | {
+            "seconds": seconds,
             "tokens_per_second": valid / seconds,
             "padding_share": 1 - valid / max(1, positions),
             "data_wait_share": max(each[3] for each in everybody) / seconds,
