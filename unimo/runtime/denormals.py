@@ -30,7 +30,10 @@ def _library() -> ctypes.CDLL | None:
 
 @contextlib.contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Within it, this thread and those that compute for it flush denormal numbers; afterwards all is as before."""
+    """Within it, this thread and MKL's flush denormal numbers; afterwards all is as before.
+
+    Threads of Paddle's own operations that were started before do not.
+    """
     library = _library()
     if library is None:
         yield
