@@ -29,7 +29,7 @@ def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def apply_three(monkeypatch: pytest.MonkeyPatch) -> None:
-    states = {each.name: "applied" for each in SETTINGS[:3]} | {"all_cores": "off"}
+    states = {each.name: "applied" if each in SETTINGS[:3] else "off" for each in SETTINGS}
     monkeypatch.setattr("unimo.runtime.settings.setting_states", lambda: states)
 
 
@@ -38,7 +38,13 @@ def test_gains_compare_each_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def measure(names: list[str]) -> dict[str, float]:
         measured.append(names)
-        return {"matmul_ms": 1.0, "relu_ms": 1.0, "transpose_ms": 1.0, "step_ms": 10.0 * (4 - len(names))}
+        return {
+            "matmul_ms": 1.0,
+            "relu_ms": 1.0,
+            "transpose_ms": 1.0,
+            "denormal_ms": 1.0,
+            "step_ms": 10.0 * (4 - len(names)),
+        }
 
     monkeypatch.setattr(doctor, "measure", measure)
     apply_three(monkeypatch)
@@ -47,7 +53,7 @@ def test_gains_compare_each_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2.00 times the step" in lines[1] and "4.00 times the step" in lines[-1]
 
 
-VALUES = '{"matmul_ms": 1.0, "relu_ms": 1.0, "transpose_ms": 1.0, "step_ms": 10.0}'
+VALUES = '{"matmul_ms": 1.0, "relu_ms": 1.0, "transpose_ms": 1.0, "denormal_ms": 1.0, "step_ms": 10.0}'
 
 
 def answer_in_turn(monkeypatch: pytest.MonkeyPatch, answers: list[Any]) -> None:

@@ -159,7 +159,8 @@ def _describe_measurement(values: dict[str, float]) -> str:
     gflops = 2 * 1024**3 / values["matmul_ms"] / 1e6
     return (
         f"matrix product {gflops:6.1f} GFLOP/s | relu {values['relu_ms']:5.2f} ms | "
-        f"transpose {values['transpose_ms']:6.2f} ms | training step {values['step_ms']:7.1f} ms"
+        f"transpose {values['transpose_ms']:6.2f} ms | "
+        f"denormals {values['denormal_ms']:6.2f} ms | training step {values['step_ms']:7.1f} ms"
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers too small for a normal float are taken as 0 while a network computes on an x86-64 CPU.
+"""Numbers too small for a normal float are taken as 0 on an x86-64 CPU.
 
 Attention that has learned to look at one place leaves weights of 1e-40 everywhere else, and a processor takes some
 hundred cycles for each product with such a number: losses and gradients of a tiny model took 2.2 to 3.7 times as long
@@ -7,44 +7,28 @@ at the end of two trainings (tests/benchmarks/RESULTS.md). What is lost lies bel
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import functools
 import platform
-from collections.abc import Iterator
+import warnings
 
 FLUSH_BITS = 0x8040  # of MXCSR: results that are denormal become 0, and operands count as 0
 _SIZE, _MXCSR = 32, 28  # bytes of glibc's fenv_t on x86-64, and where it keeps MXCSR
 
 
-@functools.cache
-def _library() -> ctypes.CDLL | None:
-    """The mathematics library whose environment is known; None elsewhere, where nothing is done."""
-    if platform.machine() != "x86_64" or platform.libc_ver()[0] != "glibc":
-        return None
-    try:
-        return ctypes.CDLL("libm.so.6")
-    except OSError:
-        return None
+def can_flush() -> bool:
+    """Whether this is an x86-64 processor under glibc, whose floating-point environment is known here."""
+    return platform.machine() == "x86_64" and platform.libc_ver()[0] == "glibc"
 
 
-@contextlib.contextmanager
-def flushed_denormals() -> Iterator[None]:
-    """Within it, this thread and MKL's flush denormal numbers; afterwards all is as before.
+def flush_denormals() -> None:
+    """From now on this thread flushes denormal numbers, and so does every thread and process it starts.
 
-    Threads of Paddle's own operations that were started before do not.
+    Threads that run already (Paddle's, if it was used before) go on as they were.
     """
-    library = _library()
-    if library is None:
-        yield
-        return
-    before, within = (ctypes.c_uint8 * _SIZE)(), (ctypes.c_uint8 * _SIZE)()
-    library.fegetenv(before)
-    library.fegetenv(within)
-    control = ctypes.c_uint32.from_buffer(within, _MXCSR)
-    control.value |= FLUSH_BITS
-    library.fesetenv(within)
-    try:
-        yield
-    finally:
-        library.fesetenv(before)
+    library = ctypes.CDLL("libm.so.6")
+    environment = (ctypes.c_uint8 * _SIZE)()
+    library.fegetenv(environment)
+    ctypes.c_uint32.from_buffer(environment, _MXCSR).value |= FLUSH_BITS
+    library.fesetenv(environment)
+    # numpy looks at the limits of a float's range, and warns that the smallest denormal number is zero, as it now is
+    warnings.filterwarnings("ignore", message="The value of the smallest subnormal", category=UserWarning)

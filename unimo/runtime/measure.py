@@ -25,7 +25,7 @@ def best_of(run: Callable[[], Any], repeats: int) -> float:
 
 
 def measure() -> dict[str, float]:
-    """Milliseconds of a matrix product, a relu, a transpose and an encoder layer's training step.
+    """Milliseconds of a matrix product, a relu, a transpose, a product of denormal numbers, an encoder layer's step.
 
     The step is forward and backward of one layer of width 768 on [4, 128, 768]; ``step_sum`` is the sum of its
     outputs, which must not depend on the settings.
@@ -37,6 +37,7 @@ def measure() -> dict[str, float]:
     square, wide = paddle.rand([1024, 1024]), paddle.rand([1000, 3072])
     layer = paddle.nn.TransformerEncoderLayer(768, 12, 3072, dropout=0.0, normalize_before=False)
     inputs = paddle.rand([4, 128, 768])
+    weights, values = paddle.full([12, 128, 128], 1e-40), paddle.rand([12, 128, 64])
     sums = []
 
     def step() -> None:
@@ -49,6 +50,7 @@ def measure() -> dict[str, float]:
         "matmul_ms": 1e3 * best_of(lambda: (square @ square).numpy(), 10),
         "relu_ms": 1e3 * best_of(lambda: F.relu(wide), 10),
         "transpose_ms": 1e3 * best_of(lambda: wide.transpose([1, 0]) + 1.0, 5),
+        "denormal_ms": 1e3 * best_of(lambda: (weights @ values).numpy(), 5),
         "step_ms": 1e3 * best_of(step, 4),
         "step_sum": sums[0],
     }

@@ -1,7 +1,8 @@
 """Process settings that make Paddle's CPU kernels several times faster, applied before Paddle starts.
 
 Each was measured on AMD Zen 4 with paddlepaddle 3.3.1 (one encoder training step, one thread: 28 -> 86 GFLOP/s
-together). None changes what is computed, beyond the rounding of sums taken in another order.
+together). None changes what is computed, beyond the rounding of sums taken in another order and, where denormal
+numbers are flushed, what lies below 1.2e-38.
 
 ``UNIMO_RUNTIME_SETTINGS=0`` in the environment switches all of them off; a comma-separated list of names switches on
 those alone. A variable that the user has set already is left as it is.
@@ -18,6 +19,8 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from unimo.runtime.denormals import can_flush, flush_denormals
 
 SWITCH = "UNIMO_RUNTIME_SETTINGS"
 
@@ -104,6 +107,12 @@ SETTINGS: tuple[Setting, ...] = (
         lambda: True,
         variable="FLAGS_use_stride_kernel",
         value=lambda: "0",
+    ),
+    Setting(
+        "flush_denormals",
+        "trained attention is full of denormal numbers (late training step of a tiny model 5.2 -> 1.5 s)",
+        can_flush,
+        apply=flush_denormals,
     ),
     # MKL's own variable and not OMP_NUM_THREADS: the same gain, and Paddle does not warn of it on every import
     Setting(

@@ -20,7 +20,6 @@ from paddle import Tensor
 
 from unimo.config.job import JobConfig
 from unimo.modeling import UnimoModel
-from unimo.runtime.denormals import flushed_denormals
 from unimo.training.distributed import ProcessGroup, sum_gradients
 from unimo.training.mixture import Draw
 from unimo.training.optimizer import AdamW
@@ -58,10 +57,6 @@ class Stepper:
 
         ``stop``: this process was asked to stop; all of them learn of it.
         """
-        with flushed_denormals():
-            return self._step(step, draws, rate, window, stop)
-
-    def _step(self, step: int, draws: Sequence[Draw], rate: float, window: Window, stop: bool) -> bool:
         paddle.seed(step_seed(self.job.training.seed, step, self.group.rank))
         self.model.train()
         loss = paddle.zeros([])
