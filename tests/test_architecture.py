@@ -17,7 +17,7 @@ PACKAGE = REPOSITORY / "unimo"
 # the ground floor is split finer, so that rooms of one floor never import each other
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "__init__"}),
-    frozenset({"files"}),
+    frozenset({"files", "locks"}),
     frozenset({"manifest"}),
     frozenset({"config", "runtime"}),
     frozenset({"tokenization", "regions"}),

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from unimo.augment import claims
 from unimo.augment import job as job_module
 from unimo.augment.claims import LOCK_NAME, job_lock
 from unimo.augment.corpus import AugmentedCorpus
@@ -121,19 +120,3 @@ def test_a_job_that_ended_in_its_preparation_leaves_nothing_of_worth(config: Aug
         augment(dataclasses.replace(config, texts=(str(texts),)), quiet=True)
     texts.write_text('{"text": "a bench"}\n')
     assert augment(dataclasses.replace(config, texts=(str(texts),)), quiet=True).num_new == 1
-
-
-def test_the_lock_of_one_that_has_just_ended_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between opening the file and locking it, its holder may remove it."""
-    original, opened = claims._open, []
-
-    def too_late(path: Path) -> int:
-        opened.append(original(path))
-        if len(opened) == 1:
-            path.unlink()
-        return opened[-1]
-
-    monkeypatch.setattr(claims, "_open", too_late)
-    with job_lock(tmp_path), pytest.raises(InputError, match="at work there"):
-        job_lock(tmp_path).__enter__()
-    assert len(opened) == 3

@@ -1,18 +1,10 @@
-"""Whose the output folder of a corpus job is: one job's at a time, and one corpus' only.
-
-A job holds the kernel's lock (``flock``) on the folder's `job.lock` while it works: it goes with the process, however
-that ends, so none is ever stale. A file system that knows no such locks is told of, and the job goes on without.
-"""
+"""Whose the output folder of a corpus job is: one job's at a time, and one corpus' only."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import re
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +14,18 @@ from unimo.augment.workspace import CONFIG_NAME, JOB_NAME
 from unimo.config import dump_config, load_config
 from unimo.errors import InputError
 from unimo.files import atomic_write, read_json, write_json
+from unimo.locks import FolderLock
 
 LOCK_NAME = "job.lock"
+_LOCK = FolderLock(
+    LOCK_NAME,
+    at_work="another corpus job is at work there",
+    others="other jobs",
+    remedy="wait for its end, or name another output",
+)
 
 
-@contextlib.contextmanager
-def job_lock(folder: Path) -> Iterator[None]:
+def job_lock(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Keep other jobs out of an output folder while the block lasts.
 
     A folder that is made for the lock, and into which the block wrote nothing, is gone afterwards.
@@ -35,57 +33,7 @@ def job_lock(folder: Path) -> Iterator[None]:
     Raises:
         InputError: another job is at work in the folder, or it is none.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError.at(folder, "is not a folder")
-    is_new = not folder.exists()
-    held = _acquire(folder)
-    try:
-        yield
-    finally:
-        if held is not None:
-            with contextlib.suppress(OSError):
-                (folder / LOCK_NAME).unlink(missing_ok=True)  # while it is held: whoever comes makes a new one
-            os.close(held)
-        if is_new:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-
-def _acquire(folder: Path) -> int | None:
-    """The open file that holds the lock; None where nothing can."""
-    path = folder / LOCK_NAME
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            opened = _open(path)
-        except OSError as error:
-            _tell_unkept(folder, error)
-            return None
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if path.exists() and os.path.samestat(os.fstat(opened), os.stat(path)):
-                return opened
-        except BlockingIOError:
-            os.close(opened)
-            told = "another corpus job is at work there; wait for its end, or name another output"
-            raise InputError.at(folder, told) from None
-        except OSError as error:
-            os.close(opened)
-            _tell_unkept(folder, error)
-            return None
-        os.close(opened)  # who held it has just removed it
-
-
-def _open(path: Path) -> int:
-    """The lock's file, made where it is not there; of another user, to lock only."""
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except PermissionError:
-        return os.open(path, os.O_RDONLY)
-
-
-def _tell_unkept(folder: Path, error: OSError) -> None:
-    print(f"unimo: {folder}: not kept from other jobs: {os.strerror(error.errno or 0)}", file=sys.stderr)
+    return _LOCK.held(folder)
 
 
 def claim(folder: Path, config: AugmentConfig, identity: dict[str, Any], overwrite: bool) -> None:

@@ -7,8 +7,6 @@ one move: whoever dies while adding leaves the index as it was.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +18,13 @@ import numpy as np
 
 from unimo.errors import InputError
 from unimo.files import atomic_write, is_file, map_array, parse_json, read_json, read_lines, write_json
+from unimo.locks import FolderLock
 
 Array = np.ndarray
 Side = Literal["images", "texts"]
 SIDES: tuple[Side, ...] = ("images", "texts")
-INDEX_NAME, LOCK_NAME = "index.json", ".lock"
+INDEX_NAME = "index.json"
+_LOCK = FolderLock(".lock", at_work="another process is adding to this index", others="others that add to it")
 FORMAT_VERSION = 1
 SCORE_BYTES = 32 << 20
 """Memory of one block of scores."""
@@ -97,7 +97,7 @@ class VectorIndex:
             InputError: an id is there already, or another process adds at the same time.
         """
         assert vectors.shape == (len(entries), self.size)
-        with self._locked():
+        with _LOCK.held(self.folder):
             found = _read_meta(self.folder)
             if found != self.meta:  # another process added
                 self.meta, self._entries = found, {}
@@ -161,15 +161,6 @@ class VectorIndex:
         if vectors.shape != (segment["rows"], self.size) or vectors.dtype != np.float32:
             raise InputError.at(path, f"expected {segment['rows']} vectors of {self.size} numbers")
         return np.asarray(vectors) if not len(vectors) else vectors
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        with open(self.folder / LOCK_NAME, "w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError.at(self.folder, "another process is adding to this index") from error
-            yield
 
 
 def unit(vectors: Array) -> Array:
