@@ -22,7 +22,7 @@ from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, 
 from unimo.generation import BeamSettings, beam_search
 from unimo.inference.export import missing_for_onnx
 from unimo.inference.exported import ExportedDecoder, ExportedModel, ExportedState
-from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel
+from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, decoding_state
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.task import model_inputs
 
@@ -89,7 +89,10 @@ def test_encoders_and_matching(exported: tuple[UnimoModel, ExportedModel]) -> No
 
 
 @pytest.mark.parametrize("prefix", ["text_prefix", "image_prefix", "pair_prefix"])
-def test_steps_with_their_cache(exported: tuple[UnimoModel, ExportedModel], prefix: str) -> None:
+def test_steps_with_their_cache(
+    exported: tuple[UnimoModel, ExportedModel], prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding_state, "FEWEST_SLOTS", 5)  # from the third step on
     network, model = exported
     decoder = ExportedDecoder(model, prefix)
     given = examples(model, random_images(3, 7, 4))
@@ -101,7 +104,7 @@ def test_steps_with_their_cache(exported: tuple[UnimoModel, ExportedModel], pref
     rng = np.random.default_rng(4)
     with paddle.no_grad():
         ours, theirs = network.start_decoding(inputs), decoder.start_decoding(inputs)
-        for number in range(4):
+        for number in range(6):
             beams = 1 if number == 0 else 3
             ids = paddle.to_tensor(rng.integers(3, 100, (3, beams)))
             step = ModelInputs(ids, ids, ids, paddle.full([3, beams], 2 + number, "int64"))
@@ -112,6 +115,8 @@ def test_steps_with_their_cache(exported: tuple[UnimoModel, ExportedModel], pref
             parents = rng.integers(0, beams, (3, 3))
             ours.follow(parents)
             theirs.follow(parents)
+    for slots in theirs.slots.values():
+        assert slots.shape[2] == theirs.visible.shape[2] - theirs.prefix_length < 1 + 1 + 5 * 3
 
 
 def test_captions_are_those_of_the_network(exported: tuple[UnimoModel, ExportedModel]) -> None:

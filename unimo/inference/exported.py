@@ -20,6 +20,7 @@ from unimo.files import read_json
 from unimo.generation import BeamSettings, TargetStart, beam_search, prediction_text
 from unimo.manifest import check_files
 from unimo.modeling import ModelInputs
+from unimo.modeling.decoding_state import living_slots
 from unimo.modeling.tensors import as_tensor
 from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
@@ -187,7 +188,7 @@ class ExportedState:
 
     def __init__(self, prefix: Mapping[str, Array], valid: Array) -> None:
         """``valid`` [B, P] bool. One slot that nobody sees stands first, since an empty array cannot be fed."""
-        self.prefix = dict(prefix)
+        self.prefix, self.prefix_length = dict(prefix), valid.shape[1]
         self.slots = {f"slot_{name}": np.zeros_like(array[:, :, :1]) for name, array in prefix.items()}
         unseen = np.zeros((len(valid), 1, 1), bool)
         self.visible = np.concatenate([valid[:, None, :], unseen], axis=2)  # [B, K, P + S]
@@ -195,6 +196,12 @@ class ExportedState:
     def follow(self, parents: Array) -> None:
         """The hypotheses that live on, by the number [B, K] of the one each extends."""
         self.visible = self.visible[np.arange(len(parents))[:, None], parents]
+        prefix, slots = np.split(self.visible, [self.prefix_length], axis=2)
+        kept = living_slots(slots)
+        if kept is not None:
+            self.visible = np.concatenate([prefix, np.take_along_axis(slots, kept[:, None], axis=2)], axis=2)
+            index = kept[:, None, :, None]
+            self.slots = {name: np.take_along_axis(array, index, axis=2) for name, array in self.slots.items()}
 
     def keep(self, examples: Array) -> None:
         """Go on with some of the examples only."""

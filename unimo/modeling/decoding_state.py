@@ -43,18 +43,12 @@ class DecodingState:
         self._drop_dead_slots()
 
     def _drop_dead_slots(self) -> None:
-        """Keep the slots that some hypothesis of their example descends from, once enough of all are dead.
-
-        Every example keeps as many as the one with the most; those beyond its own are dead ones, which nobody sees.
-        """
         prefix, slots = np.split(self.visible, [self.prefix_length], axis=2)
-        living = slots.any(axis=1)  # [B, S]
-        batch, num_slots = living.shape
-        count = int(living.sum(axis=1).max())
-        if num_slots < FEWEST_SLOTS or num_slots - count < DEAD_SHARE * num_slots:
+        kept = living_slots(slots)
+        if kept is None:
             return
-        kept = np.argsort(~living, axis=1, kind="stable")[:, :count]  # [B, N]: the living first, in their order
         self.visible = np.concatenate([prefix, np.take_along_axis(slots, kept[:, None], axis=2)], axis=2)
+        batch, _, num_slots = slots.shape
         num_heads = self.caches[0].keys.shape[1]
         first = np.arange(batch * num_heads).reshape(batch, num_heads, 1) * num_slots
         rows = as_tensor((first + kept[:, None]).reshape(-1))
@@ -69,3 +63,16 @@ class DecodingState:
             LayerCache(*(None if each is None else paddle.gather(each, index) for each in vars(cache).values()))  # type: ignore[arg-type]
             for cache in self.caches
         ]
+
+
+def living_slots(slots: Array) -> Array | None:
+    """Numbers [B, N] of the slots that some hypothesis of their example descends from, once enough of all are dead.
+
+    ``slots`` [B, K, S] bool: which each of K hypotheses descends from. Every example keeps as many as the one with the
+    most; those beyond its own are dead ones, which nobody sees. None where all S are to be kept.
+    """
+    living = slots.any(axis=1)  # [B, S]
+    num_slots, count = living.shape[1], int(living.sum(axis=1).max())
+    if num_slots < FEWEST_SLOTS or num_slots - count < DEAD_SHARE * num_slots:
+        return None
+    return np.argsort(~living, axis=1, kind="stable")[:, :count]  # the living first, in their order
