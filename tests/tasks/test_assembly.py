@@ -105,12 +105,14 @@ def test_sources_and_targets_longer_than_the_position_table_are_refused(
     assert key in capsys.readouterr().err
 
 
-def test_packing_is_refused_where_one_example_has_a_row(
+def test_packing_is_refused_where_a_row_has_a_perturbation_of_its_own(
     small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     values = job(small_world, "captioning", tmp_path / "run")
-    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values)), "--data.pack", "true"]) == 2
-    assert "data.pack: captioning puts one example in a row" in capsys.readouterr().err
+    values["data"] |= {"pack": True}
+    values["options"] |= {"adversarial": {"kind": "villa"}}
+    assert main(["train", "--config", str(write_job(tmp_path / "job.yaml", values))]) == 2
+    assert "data.pack: not together with options.adversarial" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stream", ["images", "texts", "pairs"])

@@ -31,9 +31,9 @@ class DataConfig:
     """Most records of a batch; 0 is no limit."""
 
     pack: bool = False
-    """Put several short sequences into one row, none seeing another (not captioning and text generation): less padding
-    where the regions of images differ in number (captions with 10 to 100 regions: 28% -> 5%); batches by length are
-    enough for texts. Sampling of batches differs, so results do in the way that another seed's do."""
+    """Put several short sequences into one row, none seeing another: less padding where the regions of images differ
+    in number (captions with 10 to 100 regions: 28% -> 5%); batches by length are enough for texts. Sampling of batches
+    differs, so results do in the way that another seed's do. Not together with adversarial training."""
 
     max_text_length: int = 512
     """Longest text in tokens, special tokens included; longer ones are cut (`unimo data check` says how many)."""

@@ -74,8 +74,9 @@ def build_task(job: JobConfig, options: Any, processes: ProcessGroup | None = No
     tokenizer = load_tokenizer(job.tokenizer or job.init_from)
     if job.data.compat and not task_class(job.task).in_release:
         raise InputError(f"data.compat: the original release has no task {job.task}")
-    if job.data.pack and not task_class(job.task).packs:
-        raise InputError(f"data.pack: {job.task} puts one example in a row")
+    adversarial = getattr(options, "adversarial", None)
+    if job.data.pack and adversarial is not None and adversarial.kind != "none":
+        raise InputError("data.pack: not together with options.adversarial, whose perturbations are bounded by row")
     images = open_images(job.data)
     context = TaskContext(job.data, tokenizer, images, job.training.seed, processes or ProcessGroup())
     return task_class(job.task)(context, options)

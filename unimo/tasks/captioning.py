@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from unimo.data.batch import collate
 from unimo.data.compat.captioning import CaptionReader
 from unimo.data.compat.order import BatchRule
 from unimo.data.compat.reader import OriginalReader, Pairs
@@ -109,19 +108,20 @@ class Captioning(GeneratingTask):
             zip((r.image_id for r in records), images.num_regions(r.image_id for r in records), strict=True)
         )
         limit = self.context.data.max_text_length
-        lengths = [
-            num_regions[record.image_id] + len(self._tags_of(record.image_id)) + min(limit, len(ids) + 2)
+        sizes = [
+            (num_regions[record.image_id], len(self._tags_of(record.image_id)) + min(limit, len(ids) + 2))
             for (record, _), ids in zip(pairs, token_ids, strict=True)
         ]
+        collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [
                 self._training_example(pairs[index][0], token_ids[index], record_rng(self.context.seed, epoch, index))
                 for index in indices
             ]
-            return {"main": collate(examples, self.context.vocabulary.pad_id)}
+            return {"main": collate(examples)}
 
-        return [TrainingStream("captions", lengths, make_batch)]
+        return [TrainingStream("captions", [sum(size) for size in sizes], make_batch, sizes=sizes)]
 
     def original_reader(self, path: str | Path, train: bool = True) -> OriginalReader:
         """The original's reader of caption lines; those without a caption are read for decoding."""

@@ -24,8 +24,6 @@ from unimo.training.task import StepBatch, model_inputs
 class GeneratingTask(DownstreamTask):
     """A causal target after what is given. Its options have ``label_smoothing`` and ``decoding``."""
 
-    packs = False
-
     def heads(self) -> dict[str, int]:
         """The masked-language head generates."""
         return {"masked_language": 0}

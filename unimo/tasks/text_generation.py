@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from unimo.data.batch import collate
 from unimo.data.compat.generation import GenerationReader, Limits, cut_sources, cut_target
 from unimo.data.compat.order import BatchRule
 from unimo.data.compat.reader import OriginalReader
@@ -134,12 +133,14 @@ class TextGeneration(GeneratingTask):
         if self.context.data.compat:
             return self.original_streams(self.original_reader(self.context.data.train), history_dropout=0.0)
         examples = self._examples(self._with_targets(self.context.data.train))
+        sizes = [(0, example.num_tokens) for example in examples]
+        collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = [self._hide(examples[index], record_rng(self.context.seed, epoch, index)) for index in indices]
-            return {"main": collate(chosen, self.context.vocabulary.pad_id)}
+            return {"main": collate(chosen)}
 
-        return [TrainingStream("texts", [example.num_tokens for example in examples], make_batch)]
+        return [TrainingStream("texts", [tokens for _, tokens in sizes], make_batch, sizes=sizes)]
 
     def original_reader(
         self, path: str | Path, train: bool = True, with_targets: bool = True, target_sentence_id: int = 1

@@ -129,9 +129,6 @@ class Task(ABC):
     best_metric: ClassVar[str] = "loss"
     """Metric of the first split that decides which checkpoint is the best."""
 
-    packs: ClassVar[bool] = True
-    """Whether several examples may share a row of its batches (`data.pack`)."""
-
     in_release: ClassVar[bool] = False
     """Whether the original release has the task, so that `data.compat: original` means something."""
 
