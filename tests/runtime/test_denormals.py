@@ -10,7 +10,9 @@ from unimo.runtime.settings import SWITCH
 
 # of float32, whose smallest normal number is 1.2e-38; large enough for Paddle to share it out to its threads
 PRODUCTS = """
-import unimo, numpy, paddle
+import unimo.runtime, numpy
+unimo.runtime.apply_settings(is_program=IS_PROGRAM)
+import paddle
 small = numpy.full((2048, 512), 1e-40, numpy.float32)
 by_paddle = (paddle.to_tensor(small) * 1e10).numpy()
 numpy.finfo(numpy.float32), numpy.finfo(numpy.float64)
@@ -21,8 +23,10 @@ print(numpy.count_nonzero(small * numpy.float32(1e10)) / small.size, numpy.count
 @pytest.mark.skipif(not can_flush(), reason="nothing is done on other systems")
 @pytest.mark.parametrize("variables", [{}, {"OMP_NUM_THREADS": "1"}, {SWITCH: "flush_denormals"}])
 def test_all_threads_flush_and_numpy_is_silent(variables: dict[str, str]) -> None:
-    assert run_python(PRODUCTS, **variables).split() == ["0.0", "0.0"]
+    assert run_python(PRODUCTS.replace("IS_PROGRAM", "True"), **variables).split() == ["0.0", "0.0"]
 
 
-def test_switched_off_they_are_what_they_are() -> None:
-    assert run_python(PRODUCTS, **{SWITCH: "contiguous_views"}).split() == ["1.0", "1.0"]
+@pytest.mark.parametrize(("is_program", "switch"), [(True, "contiguous_views"), (False, "1")])
+def test_switched_off_or_in_another_program_they_are_what_they_are(is_program: bool, switch: str) -> None:
+    code = PRODUCTS.replace("IS_PROGRAM", str(is_program))
+    assert run_python(code, **{SWITCH: switch}).split() == ["1.0", "1.0"]

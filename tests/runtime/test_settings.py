@@ -32,7 +32,10 @@ def run_python(code: str, **variables: str) -> str:
 
 STATES = """
 import json, os, unimo, sys
-from unimo.runtime import setting_states
+from unimo.runtime import apply_settings, setting_states
+imported = setting_states()["flush_denormals"]
+assert imported in ("left to programs", "not needed here", "off"), imported
+apply_settings(is_program=True)
 assert "paddle" not in sys.modules
 names = ("MKL_DEBUG_CPU_TYPE", "FLAGS_use_stride_kernel", "MKL_NUM_THREADS")
 print(json.dumps([setting_states(), {name: os.environ.get(name) for name in names}]))

@@ -29,6 +29,9 @@ def main() -> None:
     import paddle
 
     from unimo.bench import workloads
+    from unimo.runtime import apply_settings
+
+    apply_settings(is_program=True)
 
     def prepare(work: str, options: dict[str, Any]) -> Run:
         return Clock(options["clock_threads"]).timed(workloads.prepare(work, options))

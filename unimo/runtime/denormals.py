@@ -2,7 +2,8 @@
 
 Attention that has learned to look at one place leaves weights of 1e-40 everywhere else, and a processor takes some
 hundred cycles for each product with such a number: losses and gradients of a tiny model took 2.2 to 3.7 times as long
-at the end of two trainings (tests/benchmarks/RESULTS.md). What is lost lies below 1.2e-38.
+at the end of two trainings (tests/benchmarks/RESULTS.md). What is lost lies below 1.2e-38. Whoever tests for the
+smallest floats (hypothesis does) is in for a surprise, which is why programs flush and an import does not.
 """
 
 from __future__ import annotations

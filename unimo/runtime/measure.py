@@ -57,5 +57,5 @@ def measure() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    apply_settings()
+    apply_settings(is_program=True)
     json.dump(measure(), sys.stdout)

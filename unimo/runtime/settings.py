@@ -43,6 +43,8 @@ class Setting:
     value: Callable[[], str] = str
     apply: Callable[[], None] | None = None
     """What is done where no variable is enough; works at any time."""
+    programs_only: bool = False
+    """Whether it changes what other code of the process computes, so that a mere import leaves it alone."""
 
 
 def is_amd_cpu() -> bool:
@@ -113,6 +115,7 @@ SETTINGS: tuple[Setting, ...] = (
         "trained attention is full of denormal numbers (late training step of a tiny model 5.2 -> 1.5 s)",
         can_flush,
         apply=flush_denormals,
+        programs_only=True,
     ),
     # MKL's own variable and not OMP_NUM_THREADS: the same gain, and Paddle does not warn of it on every import
     Setting(
@@ -123,6 +126,8 @@ SETTINGS: tuple[Setting, ...] = (
         value=lambda: str(usable_cores()),
     ),
 )
+
+LEFT_TO_PROGRAMS = "left to programs"
 
 _states: dict[str, str] = {}
 
@@ -135,8 +140,10 @@ def is_enabled(name: str) -> bool:
     return name in [each.strip() for each in switch.split(",")]
 
 
-def apply_settings() -> tuple[str, ...]:
+def apply_settings(is_program: bool = False) -> tuple[str, ...]:
     """Apply every setting that this machine calls for, once; returns the names of those applied.
+
+    ``is_program``: the process is a program of this package, and no other code's.
 
     Environment variables only count before Paddle is imported, so ``import unimo`` must come before
     ``import paddle``; where Paddle is already there, those settings are left alone and reported as too late.
@@ -149,13 +156,16 @@ def apply_settings() -> tuple[str, ...]:
         if is_one_of_many() or "OMP_NUM_THREADS" in os.environ:
             _forget_inherited_cores()
         for setting in SETTINGS:
-            _states[setting.name] = _apply(setting)
+            _states[setting.name] = _apply(setting, is_program)
+    for setting in SETTINGS:
+        if is_program and _states[setting.name] == LEFT_TO_PROGRAMS:
+            _states[setting.name] = _apply(setting, is_program)
     return tuple(name for name, state in _states.items() if state == "applied")
 
 
 def setting_states() -> dict[str, str]:
     """What came of every setting: "applied", "off" (by the user), "not needed here", "too late" (Paddle was imported
-    before), or "left at <value>" (the user has set its variable)."""  # fmt: skip
+    before), "left at <value>" (the user set its variable), "left to programs" (this is none of ours)."""  # fmt: skip
     apply_settings()
     return dict(_states)
 
@@ -166,11 +176,13 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
-def _apply(setting: Setting) -> str:
+def _apply(setting: Setting, is_program: bool) -> str:
     if not is_enabled(setting.name):
         return "off"
     if not setting.wanted():
         return "not needed here"
+    if setting.programs_only and not is_program:
+        return LEFT_TO_PROGRAMS
     if setting.apply is not None:
         setting.apply()
         return "applied"
