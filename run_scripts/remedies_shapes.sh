@@ -24,7 +24,7 @@ two_stages() {  # two_stages NAME OVERRIDES...: of the first stage, relations le
 
 negatives_at_once() {  # contrastive learning over rewritten captions straight after reading
     local run=$output/negatives_at_once-seed1
-    train contrast "$run" 1 --init_from "$output/reading-seed1/checkpoints/latest" --training.save_every 275 \
+    train contrast "$run" 1 --init_from "$output/reading-seed1/checkpoints/latest" --training.save_every 500 \
         --training.keep_checkpoints 10 --options.texts "$base/world/texts_train.jsonl" \
         --options.images "$base/world/images_train.jsonl" --data.evaluate "{}" "${keys[@]}"
     curve "$run"
