@@ -15,13 +15,14 @@ import pytest
 from unimo.bench import SUITES, Bench, peers, run_suite, suites
 from unimo.bench.byte_pairs import PlainTokenizer
 from unimo.bench.figures import Figure, peer_ratios
-from unimo.bench.samples import SCRIPTS, captions
+from unimo.bench.samples import SCRIPTS, captions, images
 from unimo.bench.suite_padding import batches_by_kind, caption_sizes, make_examples, padding_shares
 from unimo.bench.timing import RunError, in_turns
 from unimo.bench.workloads import SIZES, Decoder, Shape
 from unimo.cli.bench import Arguments, report_lines
 from unimo.cli.verbs import run_verb
 from unimo.errors import InputError
+from unimo.regions import FeatureSpec, RegionStoreWriter
 from unimo.runtime import usable_cores
 from unimo.tokenization import UnimoTokenizer
 
@@ -63,6 +64,32 @@ def test_a_suite_reports_its_figures(suite: str) -> None:
     assert {figure.name for figure in figures} == FIGURES[suite]
     assert all(figure.value > 0 or figure.unit == "% padded" or "memory" in figure.name for figure in figures)
     assert all(0 < figure.share_of_peak < 1.1 for figure in figures if figure.share_of_peak is not None)
+
+
+def test_a_reader_that_hoards_is_seen(tmp_path: Path) -> None:
+    with RegionStoreWriter(tmp_path / "store", FeatureSpec("bench", "1", 256, 32)) as writer:
+        writer.add_many(list(images(200, 36, 256, 32)))
+    script = """if True:
+        import sys
+        from unimo.bench.memory_worker import growth
+        print(growth(sys.argv[1], lambda store: [store[image_id] for image_id in store.ids()]))
+    """
+    grown = []
+    for command in (["-m", "unimo.bench.memory_worker"], ["-c", script]):
+        command = [sys.executable, *command, str(tmp_path / "store")]
+        finished = subprocess.run(command, cwd=peers.REPOSITORY, capture_output=True, check=True)
+        grown.append(int(finished.stdout))
+    held = 200 * 36 * (256 + 32) * 4  # bytes of the float32 features and classes alone
+    assert grown[0] < 0.5 * held and grown[1] > 0.9 * held
+
+
+def test_shares_are_of_the_fastest_product_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(bench: Bench) -> list[Figure]:
+        bench.peak_rates |= {"calm": 20e9, "disturbed": 10e9}
+        return [Figure("calm", 1, "x", 0.5), Figure("disturbed", 1, "x", 0.9), Figure("other", 1, "x")]
+
+    monkeypatch.setattr("unimo.bench.suite_startup.measure", measured)
+    assert [figure.share_of_peak for figure in run_suite("startup", Bench())] == [0.5, 0.45, None]
 
 
 def test_every_suite_is_tested() -> None:
@@ -137,7 +164,7 @@ def test_the_share_of_peak_is_of_the_fastest_product(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(suites, "in_turns", lambda *_: seconds)
     bench = Bench()
     assert bench.compare("x", lambda: None, "runs/s", 1, operations=10**10).share_of_peak == pytest.approx(0.25)
-    assert bench.peak_rates == [pytest.approx(20e9)]
+    assert bench.peak_rates == {"x": pytest.approx(20e9)}
     assert bench.notes == ["x: peak is that of the matrix product 1024 x 768 x 3088"]
 
 

@@ -19,6 +19,7 @@ from unimo.data.masking import (
     choose_regions,
     choose_spans,
     corrupt_tokens,
+    expected_fragments,
     overlaps,
     span_length_probabilities,
     split_fragments,
@@ -208,3 +209,11 @@ def test_kinds_of_no_weight_are_never_hidden() -> None:
         hidden = choose_nodes(NODES, OFFSETS, np.random.default_rng(seed), weights, most=3)
         assert hidden.tolist() == [3, 4, 5, 6]
     assert len(choose_nodes(NODES[:2], OFFSETS, np.random.default_rng(0), weights)) == 0
+
+
+@pytest.mark.parametrize("scheme", ["two_scale", "uniform"])
+@pytest.mark.parametrize("length", [100, 400])
+def test_how_many_fragments_are_expected(scheme: str, length: int) -> None:
+    settings, rng = Fragments(scheme=scheme), np.random.default_rng(0)
+    found = np.mean([len(split_fragments(length, settings, rng)) for _ in range(2000)])
+    assert expected_fragments(length, settings) == pytest.approx(found, rel=0.25)

@@ -26,7 +26,8 @@ def run_python(code: str, **variables: str) -> str:
     )
     assert finished.returncode == 0, finished.stderr
     if variables.get(SWITCH) != "0":
-        assert finished.stderr == "" or "no such setting" in finished.stderr, finished.stderr
+        told = [line for line in finished.stderr.splitlines() if "OMP_NUM_THREADS" not in line]  # which Paddle says
+        assert not told or "no such setting" in finished.stderr, finished.stderr
     return finished.stdout
 
 

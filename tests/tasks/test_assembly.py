@@ -7,18 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import SmallWorld
 from tests.tasks.jobs import ARCH, job, write_job
 from unimo.cli import main
+from unimo.cli.jobs import load_job
 from unimo.config.architecture import UnimoConfig
 from unimo.config.job import JobConfig
 from unimo.errors import InputError
 from unimo.modeling.pretrained import read_config
-from unimo.tasks.assembly import with_dropout_of
+from unimo.tasks.assembly import assemble, with_dropout_of
 from unimo.tasks.text_classification import TextClassificationOptions
 from unimo.training.continuity import check_same_job
+from unimo.training.mixture import Mixture
 
 SAVED = UnimoConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, region_norm="separate")
 
@@ -126,6 +129,20 @@ def test_every_stream_of_pre_training_can_be_packed(small_world: SmallWorld, tmp
     assert [each["loss"] > 0 for each in logged] == [True] * 3
     if stream == "images":  # of the same number of regions each: rows are full
         assert max(each["padding_share"] for each in logged) < 0.3
+
+
+def test_packed_texts_keep_to_their_budget_when_they_are_generated(small_world: SmallWorld, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    words = ["red", "circle", "star", "above", "left", "large", "blue", "of"]
+    lengths = np.clip(rng.lognormal(4.5, 1.0, 600), 8, 480).astype(int)
+    (tmp_path / "texts.txt").write_text("".join(" ".join(rng.choice(words, n)) + "\n" for n in lengths))
+    values = job(small_world, "pretraining", tmp_path / "run", arch=ARCH | {"max_position_embeddings": 514})
+    values["data"] |= {"pack": True, "evaluate": {}, "tokens_per_batch": 8192, "max_text_length": 512}
+    values["options"] = {"texts": [str(tmp_path / "texts.txt")], "generation_share": 1.0}
+    assembly = assemble(*load_job([write_job(tmp_path / "job.yaml", values)], []))
+    mixture = Mixture(assembly.task.streams(), assembly.task.context.data, 1)
+    positions = [mixture.draw(step).batches["generation"].num_positions for step in range(40)]
+    assert max(positions) < 1.05 * 8192 and 0.85 * 8192 < np.mean(positions) < 8192
 
 
 def test_a_run_whose_config_names_an_architecture_nobody_gave_goes_on(tmp_path: Path) -> None:

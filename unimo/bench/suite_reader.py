@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
+import subprocess
+import sys
 import tempfile
 from collections import deque
 from functools import partial
@@ -13,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from unimo.bench.figures import Figure
+from unimo.bench.memory_worker import MEMORY, read_store
+from unimo.bench.peers import REPOSITORY
 from unimo.bench.samples import captions, images
 from unimo.bench.suites import Bench
 from unimo.regions import FeatureSpec, Regions, RegionStore, RegionStoreWriter
@@ -20,7 +24,6 @@ from unimo.regions.lines import CAPTIONS, read_regions
 
 FILE_NAME, REGIONS_OF_A_FILE = "captions.txt", 36
 FEATURE_SIZE, NUM_CLASSES, NUM_ATTRIBUTES = 2048, 1601, 401  # bottom-up attention's
-MEMORY = Path("/proc/self/smaps_rollup")
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -49,32 +52,19 @@ def _reading(bench: Bench, folder: Path) -> Figure:
     with RegionStore(folder / "store") as store:
         files = {"lines": folder / FILE_NAME, "gzip": folder / f"{FILE_NAME}.gz"}
         local = {name: bench.clock.timed(partial(_read_lines, path)) for name, path in files.items()}
-        return bench.compare("reader.store", partial(_read_store, store), "images/s", count, local=local)
+        return bench.compare("reader.store", partial(read_store, store), "images/s", count, local=local)
 
 
 def _memory(bench: Bench, folder: Path) -> Figure:
-    """Megabytes of memory of its own that this process takes while it reads every image of a store once."""
+    """Megabytes of memory of its own that a new process takes while it reads every image of a store once."""
     count, sizes = (200, (32, 8)) if bench.size == "tiny" else (20_000, (256, 32))
     with RegionStoreWriter(folder / "many", FeatureSpec("bench", "1", *sizes)) as writer:
         made = images(count, REGIONS_OF_A_FILE, *sizes)
         while chunk := list(islice(made, 500)):
             writer.add_many(chunk)
-    before = anonymous_memory()
-    with RegionStore(folder / "many") as store:
-        _read_store(store)
-        grown = anonymous_memory() - before
+    command = [sys.executable, "-m", "unimo.bench.memory_worker", str(folder / "many")]
+    grown = int(subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, check=True).stdout)
     return Figure("reader.store.memory_growth", grown / 1e6, f"MB, {count} images")
-
-
-def anonymous_memory() -> int:
-    """Bytes of memory that no file backs, of this process."""
-    line = next(line for line in MEMORY.read_text().splitlines() if line.startswith("Anonymous:"))
-    return int(line.split()[1]) * 1024
-
-
-def _read_store(store: RegionStore) -> None:
-    for image_id in store.ids():
-        store[image_id]
 
 
 def _read_lines(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unimo.bench.figures import Figure, peer_ratios
@@ -26,6 +26,7 @@ SUITES: Mapping[str, str] = {
 """Suite -> what it measures."""
 
 PEAK = "peak"
+PAUSE = 0.3  # seconds for threads of the one before, which wait for more work with all their might (OpenMP)
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ class Bench:
     notes: list[str] = field(default_factory=list)
     """Peers left out, versions of those measured, and which matrix product a share is of."""
 
-    peak_rates: list[float] = field(default_factory=list)
-    """Operations a second of the fastest matrix product, one value a comparison."""
+    peak_rates: dict[str, float] = field(default_factory=dict)
+    """Figure -> operations a second of the fastest matrix product beside it."""
 
     @property
     def clock(self) -> Clock:
@@ -120,7 +121,8 @@ class Bench:
             self.note(f"{name}: without {peer}, which ended in the middle: {error}")
 
         with self._started(name, peers or {}) as started:
-            seconds = in_turns(runs | {peer: worker.run for peer, worker in started.items()}, self.repeats, drop)
+            runs |= {peer: worker.run for peer, worker in started.items()}
+            seconds = in_turns(runs, self.repeats, drop, PAUSE if self.threads > 1 else 0.0)
         share = operations / seconds["ours"] / self._peak_rate(name, seconds) if operations else None
         others = [*(local or {}), *(peers or {})]
         return Figure(name, amount / seconds["ours"], unit, share, peer_ratios(seconds, "ours", others))
@@ -130,7 +132,7 @@ class Bench:
         rates = {product.name: product.operations / seconds[run] for run, product in PRODUCTS.items()}
         shape = max(rates, key=rates.__getitem__)
         self.note(f"{name}: peak is that of the matrix product {shape}")
-        self.peak_rates.append(rates[shape])
+        self.peak_rates[name] = rates[shape]
         return rates[shape]
 
     @contextlib.contextmanager
@@ -155,9 +157,18 @@ class Bench:
 
 
 def run_suite(name: str, bench: Bench) -> list[Figure]:
-    """The figures of a suite of :data:`SUITES`."""
+    """The figures of a suite of :data:`SUITES`.
+
+    Shares are of the fastest matrix product of the whole run: one that was disturbed makes no share larger.
+    """
     figures: list[Figure] = importlib.import_module(f"unimo.bench.suite_{name}").measure(bench)
-    return figures
+    best = max(bench.peak_rates.values(), default=0.0)
+
+    def of_best(figure: Figure) -> Figure:
+        share = figure.share_of_peak
+        return figure if share is None else replace(figure, share_of_peak=share * bench.peak_rates[figure.name] / best)
+
+    return [of_best(figure) for figure in figures]
 
 
 def _matrix_products(clock: Clock) -> dict[str, Run]:

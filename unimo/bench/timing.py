@@ -44,12 +44,15 @@ class Clock:
 
 
 def in_turns(
-    runs: Mapping[str, Run], repeats: int, drop: Callable[[str, RunError], None] | None = None
+    runs: Mapping[str, Run],
+    repeats: int,
+    drop: Callable[[str, RunError], None] | None = None,
+    pause: float = 0.0,
 ) -> dict[str, float]:
     """The median of ``repeats`` timings of each run; the runs take turns, after a round that does not count.
 
     Where ``drop`` is given, it is told the name of a run that fails and why; the run takes no further turns and has no
-    median.
+    median. Before every run there is a ``pause`` in seconds.
 
     Raises:
         RunError: a run failed, without ``drop``.
@@ -57,6 +60,7 @@ def in_turns(
     timings: dict[str, list[float]] = {name: [] for name in runs}
     for round_number in range(repeats + 1):
         for name in list(timings):
+            time.sleep(pause)
             try:
                 seconds = runs[name]()
             except RunError as error:

@@ -3,6 +3,7 @@
 Suites are encoder, decode, tokenizer, reader, padding, retrieval, pretrain, export and startup. Every figure and its
 peers are measured in turns in one run, medians of --repeats; read the ratios and the shares, for the bare times belong
 to the machine.
+Everything runs on the processor, a GPU is left alone.
 PyTorch and transformers take part once run_scripts/bench_peers.sh has made their environment.
 
 Examples::
@@ -72,6 +73,7 @@ def run(arguments: Arguments) -> int:
     if (arguments.texts or arguments.captions) and arguments.dictionary is None:
         raise InputError("dictionary: texts and captions need one to count their tokens")
     set_threads(arguments.threads)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # peers and clocks are the processor's
     from unimo.bench import SUITES, Bench, run_suite
     from unimo.bench.figures import describe_machine, to_json
     from unimo.files import write_json
@@ -84,7 +86,7 @@ def run(arguments: Arguments) -> int:
     figures = run_suite(arguments.suite, bench)
     machine = describe_machine(arguments.threads, bench.clock.name, load_before)
     if bench.peak_rates:
-        machine["matrix_product_gflops"] = max(bench.peak_rates) / 1e9
+        machine["matrix_product_gflops"] = max(bench.peak_rates.values()) / 1e9
     for line in report_lines(arguments, bench, figures, machine):
         print(line)
     if arguments.json is not None:
@@ -103,7 +105,7 @@ def report_lines(
             yield f"{library} takes {count} and not {threads}"
     load = "load average {before:.1f} before, {after:.1f} after".format(**machine["load_average"])
     if bench.peak_rates:
-        low, high = min(bench.peak_rates) / 1e9, max(bench.peak_rates) / 1e9
+        low, high = min(bench.peak_rates.values()) / 1e9, max(bench.peak_rates.values()) / 1e9
         load = f"matrix product {low:.1f} to {high:.1f} GFLOP/s; {load}"
     yield load
     yield from (figure.line() for figure in figures)

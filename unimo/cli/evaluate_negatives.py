@@ -69,6 +69,7 @@ def run(arguments: Arguments) -> int:
     from unimo.tasks.found_images import find_split_images
     from unimo.tasks.hard_negatives import predictions, score_hard_negatives, summarize
     from unimo.tasks.hidden_words import hidden_words
+    from unimo.tasks.pair_scoring import has_head
 
     items = _items(arguments)
     image_ids = sorted({item.image_id for item in items})
@@ -83,7 +84,9 @@ def run(arguments: Arguments) -> int:
     context, model = load_model(arguments.checkpoint, data, images)
     context.require_images().check(image_ids, arguments.world)
     scores = score_hard_negatives(context, model, items)
-    results = {**summarize(items, scores), "hidden_words": hidden_words(context, model, items)}
+    results = summarize(items, scores)
+    if has_head(model, "likelihood"):
+        results["hidden_words"] = hidden_words(context, model, items)
     _show(results, list(scores))
     if arguments.predictions is not None:
         _write_lines(arguments.predictions, predictions(items, scores))
@@ -132,8 +135,9 @@ def _show(results: dict[str, Any], scorers: list[str]) -> None:
         for part in ("", "seen", "unseen", "shuffled"):
             values = results[scorer][part] if part else results[scorer]
             print(f"{scorer} {part or 'all'}: {_shown(values['accuracy'])}; one against one: {_pairwise(values)}")
-    words = results["hidden_words"]
-    print(f"hidden words, the right ones against others: {_pairwise(words)}; shuffled: {_pairwise(words['shuffled'])}")
+    if words := results.get("hidden_words"):
+        told = f"{_pairwise(words)}; shuffled: {_pairwise(words['shuffled'])}"
+        print(f"hidden words, the right ones against others: {told}")
 
 
 def _pairwise(values: Mapping[str, Any]) -> str:

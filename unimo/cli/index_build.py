@@ -43,13 +43,24 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Encode, and move the index into place."""
+    from unimo.errors import InputError
+    from unimo.locks import FolderLock
+
+    output = arguments.output
+    at_work = f"another process is building {output.name} there"
+    lock = FolderLock(f".{output.name}.lock", at_work, "others that build it")
+    with lock.held(output.parent):
+        if output.exists():
+            raise InputError.at(output, "is there already; `index add` appends to an index")
+        return _build(arguments)
+
+
+def _build(arguments: Arguments) -> int:
     from unimo.cli.indexing import add_all, load_encoder
     from unimo.errors import InputError
     from unimo.inference.index import INDEX_NAME, VectorIndex, publish
 
     output, regions = arguments.output, arguments.regions
-    if output.exists():
-        raise InputError.at(output, "is there already; `index add` appends to an index")
     encoder = load_encoder(arguments.checkpoint, regions)
     partial, about = output.with_name(f"{output.name}.partial"), encoder.about(regions)
     if (partial / INDEX_NAME).is_file():

@@ -225,7 +225,8 @@ class PrecisionConfig:
     """Numbers that the network is computed in; weights and moments are float32 in any case."""
 
     compute: Literal["float32", "bfloat16", "float16"] = "float32"
-    """bfloat16 and float16 (with loss scaling) need a GPU, and were never run here."""
+    """Of training steps; evaluation and decoding compute in float32. bfloat16 and float16 (with loss scaling) need a
+    GPU, and were never run here."""
 
     initial_loss_scale: float = 65536.0
     """float16: factor of the loss before the backward pass, so that small gradients do not vanish."""

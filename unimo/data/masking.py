@@ -210,6 +210,17 @@ def split_fragments(length: int, settings: Fragments, rng: np.random.Generator) 
     return _uniform_fragments(length, settings, rng)
 
 
+def expected_fragments(length: int, settings: Fragments) -> float:
+    """About how many fragments :func:`split_fragments` gives for a text of ``length`` tokens, in the mean."""
+    if length < settings.min_length:
+        return 1.0
+    if settings.scheme == "two_scale":
+        long = settings.long_scale_probability
+        turn = long * (54 + 18) + (1 - long) * (7.5 + 2.5)  # of source and target together
+        return max(1.0, length / turn)
+    return max(1.0, settings.ratio * length / 18 + 0.5)  # the last one is cut
+
+
 def _two_scale_fragments(length: int, settings: Fragments, rng: np.random.Generator) -> list[tuple[int, int]]:
     fragments, position = [], 0
     is_target = bool(rng.random() < 0.5)

@@ -115,7 +115,7 @@ def row_capacity(sizes: Sequence[Size]) -> int:
 
 
 def padded_positions(sizes: Sequence[Size], capacity: int = 0) -> int:
-    """Positions that examples take as :func:`packed_batch` lays them out, padding included."""
+    """Positions that examples take in rows that :func:`fill_rows` fills, padding included."""
     return _positions([_size_of(row, sizes) for row in fill_rows(sizes, capacity)])
 
 

@@ -60,7 +60,7 @@ def build_programs(model: UnimoModel) -> Mapping[str, Program]:
     if model.region_embeddings is not None:
         sides |= {"image": IMAGE_INPUTS, "pair": (*TEXT_INPUTS, *IMAGE_INPUTS)}
     programs = {side: _encoder(model, side, names) for side, names in sides.items()}
-    if "match" in model.head_sizes and "pair" in sides:
+    if {"match", "cosine"} & set(model.head_sizes) and "pair" in sides:
         layer = Match(model, sides["pair"])
         programs["match"] = Program(layer, _inputs(model.config, sides["pair"]), [Port("scores", (None,))])
     # a conversation's target has roles and turns, which these programs do not read
@@ -100,7 +100,7 @@ class Encode(Part):
 
 
 class Match(Part):
-    """The matching head's scores."""
+    """Scores of the head that matches, whichever the model has."""
 
     def forward(self, segment_ids: Tensor, tensors: Sequence[Tensor]) -> Tensor:
         """-> [B]."""

@@ -1,7 +1,7 @@
 """Numbers too small for a normal float are taken as 0 on an x86-64 CPU.
 
 Attention that has learned to look at one place leaves weights of 1e-40 everywhere else, and a processor takes some
-hundred cycles for each product with such a number: losses and gradients of a tiny model took 2.2 to 3.7 times as long
+hundred cycles for each product with such a number: losses and gradients of a tiny model took 2.2 and 3.5 times as long
 at the end of two trainings (tests/benchmarks/RESULTS.md). What is lost lies below 1.2e-38. Whoever tests for the
 smallest floats (hypothesis does) is in for a surprise, which is why programs flush and an import does not.
 """
@@ -22,7 +22,7 @@ def can_flush() -> bool:
 
 
 def flush_denormals() -> None:
-    """From now on this thread flushes denormal numbers, and so does every thread and process it starts.
+    """From now on this thread flushes denormal numbers, and so does every thread that it starts.
 
     Threads that run already (Paddle's, if it was used before) go on as they were.
     """

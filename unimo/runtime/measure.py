@@ -33,6 +33,7 @@ def measure() -> dict[str, float]:
     import paddle
     import paddle.nn.functional as F
 
+    paddle.set_device("cpu")
     paddle.seed(SEED)
     square, wide = paddle.rand([1024, 1024]), paddle.rand([1000, 3072])
     layer = paddle.nn.TransformerEncoderLayer(768, 12, 3072, dropout=0.0, normalize_before=False)

@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from unimo.errors import InputError
+from unimo.runtime.settings import apply_settings, is_program
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,7 +41,7 @@ def worker_processes(count: int, prepare: Callable[[], None] | None = None) -> I
         InputError: a worker was killed, or could not start.
     """
     context, others = multiprocessing.get_context("spawn"), set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(count, context, _begin, (os.getpid(), prepare))
+    pool = ProcessPoolExecutor(count, context, _begin, (os.getpid(), is_program(), prepare))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -90,7 +91,8 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _begin(parent: int, prepare: Callable[[], None] | None) -> None:
+def _begin(parent: int, program: bool, prepare: Callable[[], None] | None) -> None:
+    apply_settings(is_program=program)  # a process that is started anew has none of its parent's
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback of its own
     die_with_parent()
     if os.getppid() != parent:  # it died before it was said

@@ -119,7 +119,7 @@ class Captioning(GeneratingTask):
                 self._training_example(pairs[index][0], token_ids[index], record_rng(self.context.seed, epoch, index))
                 for index in indices
             ]
-            return {"main": collate(examples)}
+            return {"main": collate(examples, indices)}
 
         return [TrainingStream("captions", [sum(size) for size in sizes], make_batch, sizes=sizes)]
 

@@ -19,7 +19,7 @@ from unimo.errors import InputError
 from unimo.metrics.retrieval import recall_at
 from unimo.modeling import UnimoModel
 from unimo.objectives import two_way_loss
-from unimo.tasks.pair_scoring import Scorer, score_pairs
+from unimo.tasks.pair_scoring import HEADS, Scorer, has_head, score_pairs
 from unimo.training.task import TaskContext, model_inputs
 
 Array = np.ndarray
@@ -164,9 +164,8 @@ def require_scorer(model: UnimoModel, scorer: Scorer, source: object) -> None:
     Raises:
         InputError: naming the head.
     """
-    head = {"match": "match", "likelihood": "masked_language"}[scorer]
-    if head not in model.head_sizes:
-        raise InputError(f"{source}: no head `{head}`, which scoring by {scorer} needs")
+    if not has_head(model, scorer):
+        raise InputError(f"{source}: no head `{'` or `'.join(HEADS[scorer])}`, which scoring by {scorer} needs")
 
 
 def curve_values(curve: Sequence[TwoStage]) -> list[dict[str, Any]]:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unimo.data.images import ImageSource
+from unimo.errors import InputError
 from unimo.modeling import UnimoModel
-from unimo.tasks.pair_scoring import Scorer, score_pairs
+from unimo.tasks.pair_scoring import Scorer, has_head, score_pairs
 from unimo.training.task import TaskContext
 from unimo.worlds.shapes.negatives import COUNTS, NUM_WRONG, HardNegatives
 
@@ -41,14 +42,20 @@ class NegativeScores:
 def score_hard_negatives(
     context: TaskContext, model: UnimoModel, items: Sequence[HardNegatives]
 ) -> dict[str, NegativeScores]:
-    """Name of a scorer -> its scores, for every scorer that the model has heads for."""
+    """Name of a scorer -> its scores, for every scorer that the model has heads for.
+
+    Raises:
+        InputError: for none.
+    """
+    scorers = {name: scorer for name, scorer in SCORERS.items() if has_head(model, scorer)}
+    if not scorers:
+        raise InputError("no head that scores an image with a text: match, cosine or masked_language")
     return {
         name: NegativeScores(
             negative_scores(context, model, items, scorer),
             negative_scores(context, model, with_other_images(items), scorer),
         )
-        for name, scorer in SCORERS.items()
-        if scorer != "match" or model.head_sizes.keys() & {"match", "cosine"}
+        for name, scorer in scorers.items()
     }
 
 

@@ -66,7 +66,7 @@ class ImageTextTask(DownstreamTask):
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             examples = [replace(texts.example(index), label=labels[index]) for index in indices]  # type: ignore[arg-type]
-            return {"main": collate(examples)}
+            return {"main": collate(examples, indices)}
 
         return TrainingStream("pairs", [sum(size) for size in sizes], make_batch, sizes=sizes)
 

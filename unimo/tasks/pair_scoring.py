@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,13 @@ from unimo.training.distributed import ProcessGroup
 from unimo.training.task import model_inputs
 
 Scorer = Literal["match", "likelihood"]
+HEADS: Mapping[Scorer, tuple[str, ...]] = {"match": ("match", "cosine"), "likelihood": ("masked_language",)}
+"""Scorer -> the heads of which it needs one."""
+
+
+def has_head(model: UnimoModel, scorer: Scorer) -> bool:
+    """Whether a model can score so."""
+    return any(head in model.head_sizes for head in HEADS[scorer])
 
 
 def score_matrix(

@@ -22,7 +22,7 @@ from unimo.data.formats.captions import read_images
 from unimo.data.formats.release import captions_of
 from unimo.data.formats.texts import read_texts
 from unimo.data.generation_examples import generation_example, hide_history
-from unimo.data.masking import RELATION, Fragments, SceneNode, SpanMasking, choose_nodes
+from unimo.data.masking import RELATION, Fragments, SceneNode, SpanMasking, choose_nodes, expected_fragments
 from unimo.data.records import CaptionRecord, Record
 from unimo.data.sampling import record_rng
 from unimo.errors import InputError
@@ -234,7 +234,7 @@ class Pretraining(Task):
     def _texts(self) -> TrainingStream:
         records = [record for path in self.options.texts for record in read_texts(path)]
         token_ids = self._encode([record.text for record in records])
-        sizes = [(0, len(ids) + 4) for ids in token_ids]
+        sizes = [(0, self._num_tokens(len(ids))) for ids in token_ids]
         collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
@@ -245,7 +245,7 @@ class Pretraining(Task):
                 )
                 for i in indices
             ]
-            return {self._language_name(generate): collate(examples)}
+            return {self._language_name(generate): collate(examples, indices)}
 
         lengths = [tokens for _, tokens in sizes]
         return TrainingStream("texts", lengths, make_batch, self.options.shares.texts, sizes=sizes)
@@ -265,7 +265,7 @@ class Pretraining(Task):
                 )
                 for i in indices
             ]
-            return {"regions": collate(examples)}
+            return {"regions": collate(examples, indices)}
 
         return TrainingStream("images", lengths, make_batch, self.options.shares.images, sizes=sizes)
 
@@ -278,7 +278,10 @@ class Pretraining(Task):
         num_regions = dict(
             zip((r.image_id for r in records), images.num_regions(r.image_id for r in records), strict=True)
         )
-        sizes = [(num_regions[r.image_id], len(ids) + 4) for (r, _), ids in zip(pairs, token_ids, strict=True)]
+        sizes = [
+            (num_regions[record.image_id], self._num_tokens(len(ids)))
+            for (record, _), ids in zip(pairs, token_ids, strict=True)
+        ]
         collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
@@ -297,7 +300,7 @@ class Pretraining(Task):
                         nodes = [node for node in nodes if node.kind != RELATION]
                     text = self._language_example(record.record_id, caption, token_ids[index], generate, rng, nodes)
                     examples.append(with_regions(text, regions))
-            return {f"paired_{self._language_name(generate)}": collate(examples)}
+            return {f"paired_{self._language_name(generate)}": collate(examples, indices)}
 
         def is_contrasted(step: int) -> bool:
             return step >= self.options.contrastive.start_step
@@ -369,6 +372,11 @@ class Pretraining(Task):
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         limit = self.context.data.max_text_length - 2
         return [ids[:limit] for ids in self.context.tokenizer.encode_batch(list(texts))]
+
+    def _num_tokens(self, length: int) -> int:
+        """What a text of so many tokens takes: the special ones besides, and where rows are shared one a fragment."""
+        fragments = expected_fragments(length, self.options.fragments) if self.context.data.pack else 1
+        return length + 3 + round(fragments)
 
     def _generates(self, step: int) -> bool:
         """Whether the language task of a step is generation; one draw a step, the same on every process."""

@@ -114,7 +114,9 @@ class TextClassification(DownstreamTask):
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             return {
-                "main": collate([self._hide(examples[i], record_rng(self.context.seed, epoch, i)) for i in indices])
+                "main": collate(
+                    [self._hide(examples[i], record_rng(self.context.seed, epoch, i)) for i in indices], indices
+                )
             }
 
         return [TrainingStream("texts", [tokens for _, tokens in sizes], make_batch, sizes=sizes)]

@@ -138,7 +138,7 @@ class TextGeneration(GeneratingTask):
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = [self._hide(examples[index], record_rng(self.context.seed, epoch, index)) for index in indices]
-            return {"main": collate(chosen)}
+            return {"main": collate(chosen, indices)}
 
         return [TrainingStream("texts", [tokens for _, tokens in sizes], make_batch, sizes=sizes)]
 

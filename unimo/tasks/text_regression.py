@@ -78,7 +78,7 @@ class TextRegression(DownstreamTask):
         collate = self.context.collator(sizes)
 
         def make_batch(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
-            return {"main": collate([examples[index] for index in indices])}
+            return {"main": collate([examples[index] for index in indices], indices)}
 
         return [TrainingStream("texts", [tokens for _, tokens in sizes], make_batch, sizes=sizes)]
 

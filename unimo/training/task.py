@@ -19,7 +19,7 @@ from unimo.data.batch import Batch, collate
 from unimo.data.description import DataDescription, ReadingRules, describe_records
 from unimo.data.examples import Example, RegionInput, Vocabulary
 from unimo.data.images import ImageSource
-from unimo.data.packing import Size, packed_batch, row_capacity
+from unimo.data.packing import Size, fill_rows, row_capacity
 from unimo.data.records import Outline, Record
 from unimo.errors import InputError
 from unimo.modeling import ModelInputs, UnimoModel
@@ -43,15 +43,19 @@ class TaskContext:
     processes: ProcessGroup = field(default_factory=ProcessGroup)
     """Whoever evaluates beside this process: long work over many batches goes through its ``map``."""
 
-    def collator(self, sizes: Sequence[Size]) -> Callable[[Sequence[Example]], Batch]:
-        """How examples become a batch: packed into rows where ``data.pack`` says so, else one a row.
+    def collator(self, sizes: Sequence[Size]) -> Callable[[Sequence[Example], Sequence[int]], Batch]:
+        """How examples of records, whose numbers are given too, become a batch: one a row, or packed (``data.pack``).
 
-        ``sizes``: regions and tokens of every record of the stream; the largest one decides how much a row holds.
+        ``sizes``: regions and tokens of every record of the stream, as its batches are cut by; the largest one decides
+        how much a row holds. Rows are filled by these, and not by what an example has of its own (a generation example
+        is longer by a token a fragment), which might need more rows than were reckoned with.
         """
         pad_id, capacity = self.vocabulary.pad_id, row_capacity(sizes)
-        if self.data.pack:
-            return lambda examples: packed_batch(examples, pad_id, capacity)
-        return lambda examples: collate(examples, pad_id)
+        if not self.data.pack:
+            return lambda examples, indices: collate(examples, pad_id)
+        return lambda examples, indices: collate(
+            examples, pad_id, fill_rows([sizes[index] for index in indices], capacity)
+        )
 
     @property
     def vocabulary(self) -> Vocabulary:
