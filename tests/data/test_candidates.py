@@ -10,8 +10,9 @@ import pytest
 
 from unimo.config.architecture import UnimoConfig
 from unimo.data.batch import Batch, collate
-from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch
+from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch, wrong_texts
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
+from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
 from unimo.training.task import model_inputs
 
@@ -53,16 +54,21 @@ def joint_vectors(model: UnimoModel, regions: RegionInput, ids: list[int]) -> tu
 
 
 def test_no_caption_is_wrong_of_an_image_that_it_is_true_of() -> None:
-    """The same words, and what the data say of another image."""
-    pairs = [
-        PairCandidates(image(1), [5, 6], image_id="a", also_true=("c",)),
-        PairCandidates(image(2), [5, 6], image_id="b"),
-        PairCandidates(image(3), [7], image_id="c"),
+    """Another caption of the image, and what the data say of another image."""
+    records = [
+        CaptionRecord("1", "a", ("a dog", "a red dog"), also_true=("c",)),
+        CaptionRecord("2", "b", ("a dog",)),
+        CaptionRecord("3", "c", ("a cat",)),
     ]
-    index = contrastive_batch(pairs, VOCABULARY, 32, in_batch=True).candidates
+    wrong = wrong_texts(list(zip(records, ("a red dog", "a dog", "a cat"), strict=True)))
+    # b's words are true of a's image; a and c may share theirs
+    assert wrong.tolist() == [[False, False, False], [True, False, True], [False, True, False]]
+    pairs = [PairCandidates(image(1), [5, 6, 7]), PairCandidates(image(2), [5, 7]), PairCandidates(image(3), [8])]
+    index = contrastive_batch(pairs, VOCABULARY, 32, wrong).candidates
     assert index is not None
-    # of c's image with a's words nothing is known to be wrong; c's words are wrong of a's image, for both
-    assert index.negatives.sum(axis=1).tolist() == [1, 2, 3]
+    assert index.negatives.sum(axis=1).tolist() == [1, 3, 2]
+    alone = apart_batch([(pair.image, pair.text) for pair in pairs], VOCABULARY, 32, wrong).candidates
+    assert alone is not None and (alone.negatives == wrong).all() and (alone.positives == np.eye(3)).all()
 
 
 def test_every_candidate_scores_as_if_it_were_encoded_by_itself(model: UnimoModel) -> None:
@@ -88,7 +94,7 @@ def test_every_candidate_scores_as_if_it_were_encoded_by_itself(model: UnimoMode
 
 def test_in_batch_candidates_are_shared_by_image_and_caption(model: UnimoModel) -> None:
     pairs = [PairCandidates(image(seed), [seed + 5, seed + 6]) for seed in range(3)]
-    batch = contrastive_batch(pairs, VOCABULARY, 32, in_batch=True)
+    batch = contrastive_batch(pairs, VOCABULARY, 32, ~np.eye(3, dtype=bool))
     assert batch.candidates is not None
     assert batch.num_examples == 9
     assert batch.candidates.positives.sum(axis=1).tolist() == [1, 1, 1]
@@ -102,13 +108,13 @@ def test_in_batch_candidates_are_shared_by_image_and_caption(model: UnimoModel) 
 
 
 def test_one_pair_alone_has_no_negatives(model: UnimoModel) -> None:
-    batch = contrastive_batch([PairCandidates(image(1), [5])], VOCABULARY, 32, in_batch=True)
+    batch = contrastive_batch([PairCandidates(image(1), [5])], VOCABULARY, 32, np.zeros((1, 1), bool))
     assert batch.candidates is not None
     assert batch.candidates.positives.all() and batch.candidates.valid.shape == (1, 1)
 
 
 def test_apart_rows_hide_image_and_text_from_each_other(model: UnimoModel) -> None:
-    batch = apart_batch([(image(1), [5, 6])], VOCABULARY, 32)
+    batch = apart_batch([(image(1), [5, 6])], VOCABULARY, 32, np.zeros((1, 1), bool))
     inputs = model_inputs(batch)
     changed = model_inputs(replace(batch, region_features=batch.region_features + 1.0))
     before, after = model(inputs), model(changed)

@@ -120,6 +120,15 @@ def test_two_way_loss_is_the_mean_of_both_directions() -> None:
     assert found == pytest.approx((by_row + by_column) / 2, rel=1e-5)
 
 
+def test_two_way_loss_leaves_out_what_is_not_known_to_be_wrong() -> None:
+    scores = np.random.default_rng(0).normal(size=(3, 3))
+    valid = np.asarray([[True, True, False], [True, True, True], [True, True, True]])
+    kept = np.where(valid, np.exp(scores), 0.0)
+    by_row, by_column = (-np.log(np.diag(np.exp(scores)) / kept.sum(axis=axis)).mean() for axis in (1, 0))
+    found = float(two_way_loss(paddle.to_tensor(scores, "float32"), paddle.to_tensor(valid)))
+    assert found == pytest.approx((by_row + by_column) / 2, rel=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("needed", ["any", "each"])
 def test_half_precision_scores_are_summed_in_full_precision(dtype: str, needed: Positives) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from unimo.augment.identity import FORMAT_VERSION
 from unimo.augment.rewriting import REWRITE_KINDS, Rewrite
 from unimo.augment.shards import decode_rewrite
 from unimo.augment.tables import TextTable, map_numbers
@@ -17,7 +18,6 @@ from unimo.data.formats.json_fields import expecting
 from unimo.errors import InputError
 from unimo.files import is_file, parse_json, read_json
 
-FORMAT_VERSION = 1
 NEGATIVE_KINDS = (*REWRITE_KINDS, "sentence")
 
 
@@ -101,6 +101,11 @@ class AugmentedCorpus(Sequence[Candidates]):
     def numbers(self) -> dict[str, int]:
         """Image id -> number of its record."""
         return {image_id: number for number, image_id in enumerate(TextTable(self.path / "image_ids"))}
+
+    @property
+    def unpaired_images(self) -> Sequence[str]:
+        """Ids of all images that may be retrieved; none where the job had none."""
+        return self._images if (self.path / "images.txt").is_file() else ()
 
     @functools.cached_property
     def _texts(self) -> TextTable:

@@ -14,6 +14,9 @@ import numpy as np
 from unimo.data.batch import Batch, CandidateIndex, collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
 from unimo.data.packing import level_batch
+from unimo.data.records import CaptionRecord
+
+Array = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,22 @@ class PairCandidates:
     negatives: Sequence[Sequence[int]] = ()
     retrieved_images: Sequence[RegionInput] = ()
     retrieved_texts: Sequence[Sequence[int]] = ()
-    image_id: str = ""
-    also_true: Sequence[str] = ()
-    """Other images that the text is true of."""
+
+
+def is_wrong(record: CaptionRecord, other: CaptionRecord, text: str) -> bool:
+    """Whether another record's caption is false of a record's image, as far as is known."""
+    related = other.image_id == record.image_id or other.image_id in record.also_true
+    return not related and record.image_id not in other.also_true and text not in record.captions
+
+
+def wrong_texts(pairs: Sequence[tuple[CaptionRecord, str]]) -> Array:
+    """[P, P] bool: whether the caption of the pair in a column is false of the image of the one in a row."""
+    found = [[is_wrong(record, other, text) for other, text in pairs] for record, _ in pairs]
+    return np.asarray(found, bool).reshape(len(pairs), len(pairs))
 
 
 def contrastive_batch(
-    pairs: Sequence[PairCandidates], vocabulary: Vocabulary, max_length: int, in_batch: bool = False
+    pairs: Sequence[PairCandidates], vocabulary: Vocabulary, max_length: int, wrong: Array | None = None
 ) -> Batch:
     """One batch of all candidates of some pairs; its ``candidates`` say how they are scored.
 
@@ -40,8 +52,9 @@ def contrastive_batch(
         pairs: P pairs.
         vocabulary: special ids.
         max_length: longest text, special tokens included.
-        in_batch: let every image read every other pair's text too: a wrong caption of the one, and a wrong image of
-            the other (ours; the paper's negatives come from rewriting alone).
+        wrong: [P, P] of :func:`wrong_texts`, which lets every image read the other pairs' texts that are false of it: a
+            wrong caption of the one, and a wrong image of the other (ours; the paper's negatives come from rewriting
+            alone).
     """
     sequences = _Sequences(vocabulary, max_length)
     originals = [sequences.joint(pair.image, pair.text) for pair in pairs]
@@ -49,29 +62,28 @@ def contrastive_batch(
         [(number, number, True), *_of_pair(sequences, pair, number)]
         for pair, number in zip(pairs, originals, strict=True)
     ]
-    if in_batch:
-        for number, pair in enumerate(pairs):
-            for other, wrong in enumerate(pairs):
-                if other != number and _is_wrong(wrong, pair):
-                    sequence = sequences.joint(pair.image, wrong.text)
-                    candidates[number].append((sequence, sequence, False))
-                    candidates[other].append((sequence, sequence, False))
+    for number, other in [] if wrong is None else np.argwhere(wrong).tolist():
+        sequence = sequences.joint(pairs[number].image, pairs[other].text)
+        candidates[number].append((sequence, sequence, False))
+        candidates[other].append((sequence, sequence, False))
     return replace(sequences.collate(), candidates=_index(candidates))
 
 
-def apart_batch(pairs: Sequence[tuple[RegionInput, Sequence[int]]], vocabulary: Vocabulary, max_length: int) -> Batch:
-    """Images and texts, each encoded alone, one of each a row; the n-th text belongs to the n-th image."""
+def apart_batch(
+    pairs: Sequence[tuple[RegionInput, Sequence[int]]], vocabulary: Vocabulary, max_length: int, wrong: Array
+) -> Batch:
+    """Images and texts, each encoded alone, one of each a row; the n-th text belongs to the n-th image.
+
+    ``wrong`` [P, P] of :func:`wrong_texts`: what each image's text has to be told from (``candidates``).
+    """
     examples = [with_regions(text_example("", [text], vocabulary, max_length), image) for image, text in pairs]
     batch = collate(examples, vocabulary.pad_id)
     assert batch.region_features is not None
     segments = batch.segment_ids.copy()
     segments[:, batch.region_features.shape[1] :] *= 2
-    return replace(batch, segment_ids=segments)
-
-
-def _is_wrong(other: PairCandidates, pair: PairCandidates) -> bool:
-    """Whether the other's text is false of the pair's image, as far as is known."""
-    return list(other.text) != list(pair.text) and pair.image_id not in other.also_true
+    own = np.eye(len(pairs), dtype=bool)
+    images, texts = np.indices(own.shape)
+    return replace(batch, segment_ids=segments, candidates=CandidateIndex(texts, images, own, own | wrong))
 
 
 _Candidate = tuple[int, int, bool]  # sequence of the text, sequence of the image, whether it is a positive

@@ -53,10 +53,13 @@ def contrastive_loss(
     return paddle.mean(paddle.logaddexp(numerator, against.expand_as(numerator)) - numerator)
 
 
-def two_way_loss(scores: Tensor) -> Tensor:
+def two_way_loss(scores: Tensor, valid: Tensor | None = None) -> Tensor:
     """Each text finds its image among all, and each image its text: [P, P] scores, true pairs on the diagonal.
+
+    ``valid`` [P, P] bool: False where neither is the other's, nor known not to be.
 
     The mean of both cross-entropies; for images and texts that were encoded alone.
     """
     own = paddle.eye(scores.shape[0]) > 0
-    return (contrastive_loss(scores, own) + contrastive_loss(scores.t(), own)) / 2
+    turned = None if valid is None else valid.t()
+    return (contrastive_loss(scores, own, valid) + contrastive_loss(scores.t(), own, turned)) / 2

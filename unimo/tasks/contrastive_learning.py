@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 
 from unimo.data.batch import Batch
-from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch
+from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch, is_wrong, wrong_texts
 from unimo.data.masking import SceneNode
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
@@ -199,7 +199,8 @@ class CandidateSampler:
             return {}
         vocabulary, limit = self.context.vocabulary, self.context.data.max_text_length
         candidates = [self._candidates(each) for each in drawn]
-        return {"contrastive": contrastive_batch(candidates, vocabulary, limit, self.options.in_batch)}
+        wrong = wrong_texts(pairs) if self.options.in_batch else None
+        return {"contrastive": contrastive_batch(candidates, vocabulary, limit, wrong)}
 
     def dual(self, chosen: Sequence[Pair]) -> dict[str, Batch]:
         """The batch of images and texts encoded alone, from the first pairs of ``chosen`` of different images."""
@@ -209,7 +210,8 @@ class CandidateSampler:
         images = self.context.require_images()
         texts = self._encode([caption for _, caption in pairs])
         alone = [(images[record.image_id], ids) for (record, _), ids in zip(pairs, texts, strict=True)]
-        return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length)}
+        limit = self.context.data.max_text_length
+        return {"dual": apart_batch(alone, self.context.vocabulary, limit, wrong_texts(pairs))}
 
     def nodes(self, record: CaptionRecord, caption: str) -> Sequence[SceneNode]:
         """The scene graph of a caption; empty where no corpus job ran."""
@@ -242,8 +244,6 @@ class CandidateSampler:
             encoded[first_text:first_retrieved],
             [images[image_id] for image_id in drawn.image_ids],
             encoded[first_retrieved:],
-            drawn.record.image_id,
-            drawn.record.also_true,
         )
 
     def _random_texts(self, record: CaptionRecord, count: int, rng: np.random.Generator) -> list[str]:
@@ -253,9 +253,7 @@ class CandidateSampler:
             if len(found) == count:
                 break
             number, text = self._captions[int(rng.integers(len(self._captions)))]
-            other = self._records[number]
-            related = other.image_id == record.image_id or other.image_id in record.also_true
-            if not related and record.image_id not in other.also_true and text not in record.captions:
+            if is_wrong(record, self._records[number], text):
                 found.append(text)
         return found
 

@@ -18,6 +18,7 @@ from unimo.data.sampling import sequential_batches
 from unimo.errors import InputError
 from unimo.metrics.retrieval import recall_at
 from unimo.modeling import UnimoModel
+from unimo.modeling.tensors import as_tensor
 from unimo.objectives import two_way_loss
 from unimo.tasks.pair_scoring import HEADS, Scorer, has_head, score_pairs
 from unimo.training.task import TaskContext, model_inputs
@@ -31,7 +32,9 @@ def dual_loss(model: UnimoModel, batch: Batch) -> paddle.Tensor:
     inputs = model_inputs(batch)
     hidden = model(inputs)
     text, image = model.pool_text(hidden, inputs), model.pool_image(hidden)
-    return two_way_loss(model.heads["dual"](text.unsqueeze(0), image.unsqueeze(1)))
+    assert batch.candidates is not None
+    valid = as_tensor(batch.candidates.valid)
+    return two_way_loss(model.heads["dual"](text.unsqueeze(0), image.unsqueeze(1)), valid)
 
 
 def require_dual(model: UnimoModel, source: object) -> None:

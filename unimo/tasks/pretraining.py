@@ -337,7 +337,11 @@ class Pretraining(Task):
             return None
         from unimo.tasks.augmented import AugmentedSource
 
-        return AugmentedSource(self.options.contrastive.augmented, records)
+        source = AugmentedSource(self.options.contrastive.augmented, records)
+        if self.options.contrastive.num_pairs and self.options.contrastive.counts.images:
+            named = f"options.contrastive.augmented: {self.options.contrastive.augmented}"
+            self.context.require_images().check(source.corpus.unpaired_images, named)
+        return source
 
     def _language_example(
         self,

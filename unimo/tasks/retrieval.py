@@ -13,7 +13,7 @@ import paddle.nn.functional as F
 
 from unimo.data.alike import Captions
 from unimo.data.batch import Batch
-from unimo.data.candidates import apart_batch
+from unimo.data.candidates import apart_batch, wrong_texts
 from unimo.data.compat.order import BatchRule
 from unimo.data.compat.reader import OriginalReader, Pairs
 from unimo.data.compat.retrieval import RetrievalTestReader, RetrievalTrainReader
@@ -131,6 +131,7 @@ class Retrieval(DownstreamTask):
         images = self.context.require_images()
         token_ids = caption_token_ids(records, self.context.tokenizer)
         groups, captions = self.options.groups(), Captions(records, token_ids, self.context.vocabulary.size)
+        pairs = [(record, caption) for record in records for caption in record.captions]
         num_regions = images.num_regions(captions.image_ids)
         lengths = [
             groups.size * (num_regions[image] + len(ids) + 2)
@@ -158,7 +159,8 @@ class Retrieval(DownstreamTask):
         def make_joint(indices: Sequence[int], epoch: int, step: int) -> StepBatch:
             chosen = self._dual_pairs(indices, captions.owner, record_rng(self.context.seed, epoch, indices[0]))
             alone = [(images[captions.image_ids[captions.owner[index]]], token_ids[index]) for index in chosen]
-            return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length)}
+            wrong = wrong_texts([pairs[index] for index in chosen])
+            return {"dual": apart_batch(alone, self.context.vocabulary, self.context.data.max_text_length, wrong)}
 
         dual_size = -(-self.options.dual_pairs // groups.size)  # in groups of pairs
         if not dual_size:
