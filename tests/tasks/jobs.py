@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import SmallWorld
+from unimo.cli import main
 
 ARCH = {
     "vocab_size": 0,
@@ -56,6 +57,23 @@ def job(small: SmallWorld, task: str, output: Path, **changes: Any) -> dict[str,
         data |= {"evaluate": {"dev": str(world / "statements_dev.tsv"), "test": str(world / "statements_test.tsv")}}
         values["options"] = {"columns": {"text_b": "text_b"}}
     return values | changes
+
+
+def write_corpus(small: SmallWorld, folder: Path) -> Path:
+    """What `unimo augment` makes of the small world; made once in a folder."""
+    if not (folder / "corpus" / "index.json").is_file():
+        values = {
+            "pairs": {"files": [str(small.world / "captions_train.jsonl")]},
+            "texts": [str(small.world / "texts_train.jsonl")],
+            "images": [str(small.world / "images_train.jsonl")],
+            "regions": str(small.regions),
+            "output": str(folder / "corpus"),
+            "rewriting": {"num_nodes": 12, "num_sentences": 5},
+            "retrieval": {"num_images": 4, "num_texts": 4},
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        assert main(["augment", "--config", str(write_job(folder / "augment.yaml", values)), "--num_workers", "1"]) == 0
+    return folder / "corpus"
 
 
 def write_job(path: Path, values: dict[str, Any]) -> Path:

@@ -131,18 +131,50 @@ def test_every_stream_of_pre_training_can_be_packed(small_world: SmallWorld, tmp
         assert max(each["padding_share"] for each in logged) < 0.3
 
 
-def test_packed_texts_keep_to_their_budget_when_they_are_generated(small_world: SmallWorld, tmp_path: Path) -> None:
+def test_packed_texts_keep_to_their_budget_when_they_are_generated(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rng = np.random.default_rng(0)
     words = ["red", "circle", "star", "above", "left", "large", "blue", "of"]
-    lengths = np.clip(rng.lognormal(4.5, 1.0, 600), 8, 480).astype(int)
-    (tmp_path / "texts.txt").write_text("".join(" ".join(rng.choice(words, n)) + "\n" for n in lengths))
+    lengths = np.clip(rng.lognormal(4.5, 1.0, 600), 8, 600).astype(int)
+    texts = [" ".join(rng.choice(words, length)) for length in lengths]
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
     values = job(small_world, "pretraining", tmp_path / "run", arch=ARCH | {"max_position_embeddings": 514})
     values["data"] |= {"pack": True, "evaluate": {}, "tokens_per_batch": 8192, "max_text_length": 512}
     values["options"] = {"texts": [str(tmp_path / "texts.txt")], "generation_share": 1.0}
     assembly = assemble(*load_job([write_job(tmp_path / "job.yaml", values)], []))
     mixture = Mixture(assembly.task.streams(), assembly.task.context.data, 1)
+    cut = sum(length > 510 for length in map(len, assembly.task.context.tokenizer.encode_batch(texts)))
+    assert (
+        cut > 0 and f"options.texts: {cut} of 600 texts are cut to data.max_text_length 512" in capsys.readouterr().err
+    )
     positions = [mixture.draw(step).batches["generation"].num_positions for step in range(40)]
     assert max(positions) < 1.05 * 8192 and 0.85 * 8192 < np.mean(positions) < 8192
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("fragments.scheme", "unifrom", "two_scale"),
+        ("scenegraph_kinds", "{relations: 5}", "there is no 'relations'; there are object, attribute, relation"),
+        ("scenegraph_kinds", "{object: -2}", "object: -2"),
+        ("contrastive.rewrite_kinds", "{relatoin: 3}", "there is no 'relatoin'"),
+        ("contrastive.temperature", "0", "is not above 0"),
+        ("contrastive.counts.rewrites", "-3", "is not at least 0"),
+        ("region_share", "7", "7.0 is not in [0, 1]"),
+        ("spans.ratio", "2", "2.0 is not in [0, 1]"),
+        ("shares", "{images: -1}", "images: -1"),
+        ("shares", "{images: 0, texts: 0, pairs: 0}", "all are 0"),
+        ("loss_weights.language", "-1", "language: -1.0 is not at least 0"),
+    ],
+)
+def test_options_of_pre_training_that_mean_nothing_are_refused(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: str, told: str
+) -> None:
+    config = str(write_job(tmp_path / "job.yaml", job(small_world, "pretraining", tmp_path / "run")))
+    assert main(["train", "--config", config, f"--options.{key}", value]) == 2
+    error = capsys.readouterr().err
+    assert told in error and key.split(".")[-1] in error
 
 
 def test_a_run_whose_config_names_an_architecture_nobody_gave_goes_on(tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from tests.conftest import SmallWorld
-from tests.tasks.jobs import job, write_job
+from tests.tasks.jobs import job, write_corpus, write_job
 from unimo.cli import main
 from unimo.cli.jobs import load_job
 from unimo.data.formats.captions import read_captions
@@ -22,20 +21,7 @@ from unimo.tasks.contrastive_learning import draw_kinds
 
 @pytest.fixture(scope="module")
 def augmented(small_world: SmallWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("augmented")
-    values = {
-        "pairs": {"files": [str(small_world.world / "captions_train.jsonl")]},
-        "texts": [str(small_world.world / "texts_train.jsonl")],
-        "images": (str(small_world.world / "images_train.jsonl"),),
-        "regions": str(small_world.regions),
-        "output": str(folder / "corpus"),
-        "rewriting": {"num_nodes": 12, "num_sentences": 5},
-        "retrieval": {"num_images": 4, "num_texts": 4},
-    }
-    config = folder / "augment.yaml"
-    config.write_text(yaml.safe_dump(values))
-    assert main(["augment", "--config", str(config), "--num_workers", "1"]) == 0
-    return folder / "corpus"
+    return write_corpus(small_world, tmp_path_factory.mktemp("augmented"))
 
 
 def test_candidates_and_nodes_of_a_caption(small_world: SmallWorld, augmented: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
+
+from unimo.config.ranges import COUNT, SHARE, check_ranges
 
 Array = np.ndarray
 
@@ -34,12 +36,20 @@ class SpanMasking:
     random_share: float = 0.1
     """Masked tokens replaced by a random token; the rest are kept (sure)."""
 
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        check_ranges(self, ratio=SHARE, geometric_p=SHARE, max_span_words=COUNT, mask_share=SHARE, random_share=SHARE)
+        if self.ratio == 0 or self.geometric_p == 0:
+            raise ValueError("ratio and geometric_p: must be above 0")
+        if self.mask_share + self.random_share > 1:
+            raise ValueError("mask_share and random_share: together at most 1")
+
 
 @dataclass(frozen=True)
 class Fragments:
     """Settings of sequence-to-sequence learning by removed fragments. Defaults: PAPER 3.3 and 7."""
 
-    scheme: str = "two_scale"
+    scheme: Literal["two_scale", "uniform"] = "two_scale"
     """`two_scale`: source U{3..12} with target U{1..4}, or with probability 0.6 source U{12..96} with target U{4..32}
     (UNIMO-2's code; 25% of long texts are target, but 64% of texts of 20 tokens, of which 40% are one target as a
     whole); `uniform`: fragments of U(4, 32) tokens up to 25% (the paper's words), of which the last is cut and
@@ -61,6 +71,11 @@ class Fragments:
     whole_text_probability: float = 0.0
     """Share of texts that are generated as a whole, without a source; above 0 it teaches captioning as it is asked
     for later (ours; the paper does not say)."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        shares = ("long_scale_probability", "ratio", "history_dropout", "whole_text_probability")
+        check_ranges(self, **dict.fromkeys(shares, SHARE), min_length=COUNT)
 
 
 def span_length_probabilities(settings: SpanMasking) -> Array:

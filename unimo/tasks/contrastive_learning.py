@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 import paddle
 
+from unimo.augment.rewriting import REWRITE_KINDS
+from unimo.config.ranges import COUNT, check_ranges, check_weights
 from unimo.data.batch import Batch
 from unimo.data.candidates import PairCandidates, apart_batch, contrastive_batch, is_wrong, wrong_texts
 from unimo.data.masking import SceneNode
@@ -51,6 +53,10 @@ class CandidateCounts:
 
     texts: int = 1
     """Retrieved texts, positives, encoded alone."""
+
+    def __post_init__(self) -> None:
+        """Refuse counts below 0."""
+        check_ranges(self, **dict.fromkeys(vars(self), COUNT))
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,10 @@ class ContrastiveOptions:
 
     def __post_init__(self) -> None:
         """Refuse what would be left aside."""
-        if any(weight < 0 for weight in self.rewrite_kinds.values()):
-            raise ValueError(f"rewrite_kinds: {self.rewrite_kinds}: not below 0")
+        check_ranges(self, num_pairs=COUNT, start_step=COUNT, dual_pairs=COUNT)
+        check_weights("rewrite_kinds", self.rewrite_kinds, REWRITE_KINDS)
+        if not self.temperature > 0:
+            raise ValueError(f"temperature: {self.temperature} is not above 0")
         if self.score == "cosine" and self.temperature != 1:
             raise ValueError("temperature: of the matching head's scores; with `score: cosine` it is learned")
 

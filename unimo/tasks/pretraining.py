@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from unimo.augment.graph import KINDS
+from unimo.config.ranges import COUNT, SHARE, check_ranges, check_weights
 from unimo.data.batch import Batch
 from unimo.data.examples import (
     Example,
@@ -57,6 +61,12 @@ class StreamShares:
     pairs: float = 5.0
     """Images with captions."""
 
+    def __post_init__(self) -> None:
+        """Refuse shares that nothing can be drawn by."""
+        check_weights("shares", vars(self), tuple(vars(self)))
+        if not sum(vars(self).values()):
+            raise ValueError("shares: all are 0")
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -76,6 +86,10 @@ class LossWeights:
 
     dual: float = 1.0
     """Images and texts encoded alone (ours)."""
+
+    def __post_init__(self) -> None:
+        """Refuse weights below 0."""
+        check_weights("loss_weights", vars(self), tuple(vars(self)))
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,18 @@ class PretrainingOptions:
 
     contrastive: ContrastiveOptions = field(default_factory=ContrastiveOptions)
     """Cross-modal contrastive learning."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none, and kinds of nodes that there are not."""
+        shares = (
+            "scenegraph_mask_ratio",
+            "generation_share",
+            "region_share",
+            "region_mask_ratio",
+            "region_max_overlap",
+        )
+        check_ranges(self, **dict.fromkeys(shares, SHARE), scenegraph_nodes=(1, math.inf), relation_start_step=COUNT)
+        check_weights("scenegraph_kinds", self.scenegraph_kinds, KINDS)
 
 
 class Pretraining(Task):
@@ -233,7 +259,7 @@ class Pretraining(Task):
 
     def _texts(self) -> TrainingStream:
         records = [record for path in self.options.texts for record in read_texts(path)]
-        token_ids = self._encode([record.text for record in records])
+        token_ids = self._encode("texts", [record.text for record in records])
         sizes = [(0, self._num_tokens(len(ids))) for ids in token_ids]
         collate = self.context.collator(sizes)
 
@@ -274,7 +300,7 @@ class Pretraining(Task):
         images = self.context.require_images()
         sampler = CandidateSampler(self.context, self.options.contrastive, records, self._source(records))
         pairs = [(record, caption) for record in records for caption in record.captions]
-        token_ids = self._encode([caption for _, caption in pairs])
+        token_ids = self._encode("pairs", [caption for _, caption in pairs])
         num_regions = dict(
             zip((r.image_id for r in records), images.num_regions(r.image_id for r in records), strict=True)
         )
@@ -373,9 +399,14 @@ class Pretraining(Task):
     def _mask_regions(self, example: Example, rng: np.random.Generator) -> Example:
         return masked_region_example(example, self.options.region_mask_ratio, self.options.region_max_overlap, rng)
 
-    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def _encode(self, stream: str, texts: Sequence[str]) -> list[list[int]]:
         limit = self.context.data.max_text_length - 2
-        return [ids[:limit] for ids in self.context.tokenizer.encode_batch(list(texts))]
+        encoded = self.context.tokenizer.encode_batch(list(texts))
+        cut = sum(len(ids) > limit for ids in encoded)
+        if cut and self.context.processes.is_first:
+            told = f"{cut} of {len(texts)} texts are cut to data.max_text_length {limit + 2}"
+            print(f"unimo: options.{stream}: {told}", file=sys.stderr)
+        return [ids[:limit] for ids in encoded]
 
     def _num_tokens(self, length: int) -> int:
         """What a text of so many tokens takes: the special ones besides, and where rows are shared one a fragment."""
