@@ -12,6 +12,7 @@ from tests.tasks.jobs import job, write_job
 from tests.tasks.test_released_formats import write_released_job
 from unimo.cli import main
 from unimo.inference.index import VectorIndex
+from unimo.locks import FolderLock
 
 
 def train_dual(config: Path) -> Path:
@@ -94,3 +95,32 @@ def test_images_are_added_from_the_store_that_the_index_was_made_with(
     assert build(checkpoint, tmp_path / "texts", "--texts", tmp_path / "texts.txt") == 0
     assert main(["index", "add", "--index", str(tmp_path / "texts"), "--images", "true"]) == 2
     assert "regions: images need their region store" in capsys.readouterr().err
+
+
+def test_a_cosine_head_scores_what_is_near(
+    small_world: SmallWorld, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = job(small_world, "retrieval", tmp_path / "run")
+    values["options"] = {"num_negative_images": 1, "num_negative_captions": 1, "score": "cosine"}
+    checkpoint = train_dual(write_job(tmp_path / "job.yaml", values))
+    captions = str(small_world.world / "retrieval_test.jsonl")
+    flags = ("--regions", str(small_world.regions), "--captions", captions)
+    assert build(checkpoint, tmp_path / "index", *flags) == 0
+    search = ["index", "search", "--index", str(tmp_path / "index"), "--texts", "a red circle", "--rerank", "3"]
+    assert main(search) == 0
+    assert main(["index", "evaluate", "--checkpoint", str(checkpoint), *flags, "--ks", "12"]) == 0
+    assert "times fewer joint passes: text to image 1" in capsys.readouterr().out
+    output = tmp_path / "exported"
+    assert main(["export", "--checkpoint", str(checkpoint), "--output", str(output), "--onnx", "false"]) == 0
+    assert "match" in json.loads((output / "manifest.json").read_text())["programs"]
+
+
+def test_an_index_that_is_being_built_is_left_alone(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "texts.txt").write_text("a red circle\n")
+    with FolderLock(".index.lock", "at work", "others").held(tmp_path):
+        assert build(checkpoint, tmp_path / "index", "--texts", tmp_path / "texts.txt") == 2
+        assert f"{tmp_path}: another process is building index there" in capsys.readouterr().err
+    assert build(checkpoint, tmp_path / "index", "--texts", tmp_path / "texts.txt") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "texts.txt"]
