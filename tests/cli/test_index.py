@@ -112,7 +112,7 @@ def test_a_cosine_head_scores_what_is_near(
     assert "times fewer joint passes: text to image 1" in capsys.readouterr().out
     output = tmp_path / "exported"
     assert main(["export", "--checkpoint", str(checkpoint), "--output", str(output), "--onnx", "false"]) == 0
-    assert "match" in json.loads((output / "manifest.json").read_text())["programs"]
+    assert "match" in json.loads((output / "export.json").read_text())["programs"]
 
 
 def test_an_index_that_is_being_built_is_left_alone(
