@@ -17,7 +17,8 @@ from tests.conftest import SmallWorld
 from unimo.augment import job as job_module
 from unimo.augment.corpus import NEGATIVE_KINDS, AugmentedCorpus
 from unimo.augment.graph import KINDS
-from unimo.augment.inputs import input_files, read_pairs
+from unimo.augment.identity import input_files
+from unimo.augment.inputs import read_pairs
 from unimo.augment.job import augment
 from unimo.augment.options import (
     AugmentConfig,
@@ -27,9 +28,12 @@ from unimo.augment.options import (
     RetrievalOptions,
     RewriteOptions,
 )
+from unimo.augment.tables import TextTable
 from unimo.cli.augment import Arguments, load_augment_config, run
+from unimo.data.formats.captions import read_captions
 from unimo.errors import InputError
 from unimo.files import read_json
+from unimo.tasks.augmented import AugmentedSource
 
 TEXTS = [
     "A bench is a long seat for several people.",
@@ -221,6 +225,73 @@ def test_changed_input_is_refused(config: AugmentConfig) -> None:
         augment(config, quiet=True)
 
 
+def test_a_corpus_of_an_earlier_version_is_refused_and_still_read(config: AugmentConfig) -> None:
+    augment(config, quiet=True)
+    job = Path(config.output) / "job.json"
+    fields = {key: value for key, value in read_json(job).items() if key != "job_version"}
+    job.write_text(json.dumps({**fields, "fingerprint": "of then"}))
+    with pytest.raises(InputError, match=r"corpus of version 1 of this job, which is now 2 .*; give --overwrite"):
+        augment(config, quiet=True)
+    assert len(AugmentedCorpus(config.output)) == 120
+    assert augment(config, overwrite=True, quiet=True).num_new == 3
+
+
+def test_blank_captions_are_counted_and_training_does_without_them_too(config: AugmentConfig, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    lines = [{"image_id": "a", "captions": ["", "a dog runs", " "]}, {"image_id": "b", "captions": ["a cat", "\t"]}]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    blanks = dataclasses.replace(config, pairs=PairFiles((str(path),)))
+    assert augment(blanks, quiet=True).statistics["blank captions left out"] == 3
+    with pytest.warns(UserWarning, match=r"pairs\.jsonl: blank captions are left out, 3 of them"):
+        records = read_captions(path)
+    source = AugmentedSource(config.output, records)
+    asked = [(record.image_id, caption) for record in records for caption in record.captions]
+    assert asked == [("a", "a dog runs"), ("b", "a cat")]
+    for image_id, caption in asked:
+        source.candidates(image_id, caption)
+
+
+def test_long_lines_of_free_text_are_retrieved_by_the_sentence(config: AugmentConfig) -> None:
+    filling = [f"Nothing of this is number {number} in a picture." for number in range(10)]
+    Path(config.texts[0]).write_text(" ".join([*filling, *TEXTS]) + "\n" + TEXTS[0] + "\n")
+    result = augment(config, quiet=True)
+    assert result.statistics["lines of free text split into sentences"] == 1
+    assert list(TextTable(Path(config.output) / "texts")) == [*filling, *TEXTS, TEXTS[0]]
+    found = {text for each in AugmentedCorpus(config.output) for text in each.retrieved_texts}
+    assert set(TEXTS[:3]) <= found <= {*TEXTS, *filling}
+    whole = dataclasses.replace(config, retrieval=RetrievalOptions(num_texts=4, longest_line=0))
+    result = augment(whole, overwrite=True, quiet=True)
+    assert result.statistics["lines of free text split into sentences"] == 0
+    assert list(TextTable(Path(config.output) / "texts")) == [" ".join([*filling, *TEXTS]), TEXTS[0]]
+
+
+def test_what_a_positive_says_is_no_negative(config: AugmentConfig, tmp_path: Path) -> None:
+    """A rewrite of the corpus without paraphrases, and another image's caption, become paraphrases."""
+    augment(config, quiet=True)
+    before = AugmentedCorpus(config.output)
+    own = before["image003", read_pairs(config.pairs)[3].captions[0]]
+    rewrite = next(each for each in own.rewrites if each.kind == "object")
+    other = own.negatives["sentence"][0]
+    texts = [rewrite.apply(own.caption), other]
+    path = tmp_path / "paraphrases.jsonl"
+    path.write_text(json.dumps({"text": own.caption, "paraphrases": texts}) + "\n")
+    changed = dataclasses.replace(config, positives=PositiveOptions(paraphrases=str(path)))
+    augment(dataclasses.replace(changed, output=str(tmp_path / "changed")), quiet=True)
+    after = AugmentedCorpus(tmp_path / "changed")
+    assert list(after["image003", own.caption].positives[:2]) == texts
+    [edit] = rewrite.nodes
+    for caption in read_pairs(config.pairs)[3].captions:
+        found = after["image003", caption]
+        assert found.rewrites and not {text for each in found.negatives.values() for text in each} & set(texts)
+        assert not any(edit.new in new.new.split() for each in found.rewrites for new in each.nodes)
+    # where there are no paraphrases nothing changes
+    others = [record for record in read_pairs(config.pairs) if own.caption not in record.captions]
+    assert len(others) == 57
+    for key in [(record.image_id, caption) for record in others for caption in record.captions]:
+        assert after[key].rewrites == before[key].rewrites
+        assert list(after[key].negatives["sentence"]) == list(before[key].negatives["sentence"])
+
+
 def test_a_folder_of_something_else_is_left_alone(config: AugmentConfig) -> None:
     Path(config.output).mkdir()
     (Path(config.output) / "thesis.tex").touch()
@@ -273,8 +344,8 @@ def test_multi30k_as_it_is_laid_out(tmp_path: Path) -> None:
     listed.write_text("17.jpg\n42.jpg\n")
     pairs = PairFiles((str(listed),), "flickr/")
     assert [(record.image_id, record.captions) for record in read_pairs(pairs)] == [
-        ("flickr/17", ("a dog 1", "a dog 2")),
-        ("flickr/42", ("a cat 1", "a cat 2")),
+        ("17", ("a dog 1", "a dog 2")),
+        ("42", ("a cat 1", "a cat 2")),
     ]
     # a change of a caption file makes another corpus
     names = [path.name for path in input_files(AugmentConfig(pairs=pairs, output="out"))]

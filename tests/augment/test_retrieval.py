@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from unimo.augment.corpus import AugmentedCorpus
 from unimo.augment.inputs import free_images
 from unimo.augment.job import augment
 from unimo.augment.options import AugmentConfig, PairFiles, RetrievalOptions, RewriteOptions
+from unimo.data.formats.captions import read_captions
 from unimo.errors import InputError
 from unimo.regions import FeatureSpec, Regions, RegionStoreWriter
+from unimo.tasks.augmented import AugmentedSource
 
 WAVE = "A man riding a wave on a surfboard."
 OTHERS = [f"A man riding a {thing} on a {place}." for thing in ("horse", "bicycle") for place in ("hill", "road")]
@@ -70,6 +73,25 @@ def test_an_image_has_its_regions_under_any_of_its_names(tmp_path: Path) -> None
     store = write_store(tmp_path / "store", ["1", "2", "3", "train2017/000000000004"])
     found = retrieved(job(tmp_path, COCO, NO_NEGATIVES, regions=store))
     assert found == [["3", "train2017/000000000004"]] * 2  # and the pairs' own are not unpaired
+
+
+def test_a_prefix_finds_regions_and_training_asks_without_it(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", ["flickr/a", "flickr/b", "flickr/c", "a"])
+    config = job(tmp_path, dict(zip("ab", OTHERS, strict=False)), NO_NEGATIVES, regions=store)
+    config = replace(config, pairs=replace(config.pairs, image_prefix="flickr/"))
+    assert augment(config, quiet=True).statistics["images without regions"] == 0
+    records = read_captions(config.pairs.files[0])
+    source = AugmentedSource(config.output, records)
+    found = [source.candidates(record.image_id, record.captions[0]) for record in records]
+    # another folder's `a` is another image, and those of the pairs are not unpaired
+    assert [set(each.image_ids) for each in found] == [{"a", "flickr/c"}] * 2
+
+
+def test_a_prefix_under_which_no_image_has_regions(tmp_path: Path) -> None:
+    config = job(tmp_path, {"a": OTHERS[0]}, NO_NEGATIVES, regions=write_store(tmp_path / "store", ["a"]))
+    config = replace(config, pairs=replace(config.pairs, image_prefix="coco/"))
+    with pytest.raises(InputError, match=r"none of the 1 images of the pairs, 'coco/a' first \(see pairs\.image_pref"):
+        augment(config, quiet=True)
 
 
 def test_unpaired_images_are_listed_under_any_of_their_names(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.augment.conftest import make_captions
-from unimo.augment.graph import SceneGraph
-from unimo.augment.inflection import article
+from unimo.augment.graph import Node, SceneGraph
+from unimo.augment.inflection import article, has_one_form, singular
 from unimo.augment.parsing import PatternParser
 from unimo.augment.rewriting import REWRITE_KINDS, Rewrite, Rewriter, plain_text
 from unimo.augment.said import Said
@@ -52,6 +53,24 @@ def rest_of(text: str, rewrite: Rewrite, new: bool) -> list[str]:
     return [*parts, text[place:]]
 
 
+# what has no singular, whatever it is; and what textblob's tagger takes for a plural
+ONLY_PLURAL = frozenset({"jeans", "scissors", "spaghetti"})
+
+
+def check_form(node: Node, new: str, parser: PatternParser, rewritten: str) -> None:
+    """A singular for a singular, a plural for a plural, and a verb in the form of the one that it replaces."""
+    told, last = (node.form, new, rewritten), new.split()[-1]
+    if node.kind == "object" and node.form == "plural":
+        assert singular(last) != last or has_one_form(last) or last in ONLY_PLURAL, told
+    elif node.kind == "object":
+        assert singular(last) == last not in ONLY_PLURAL, told
+    elif node.kind == "attribute":
+        assert (new in ("one", "1")) == (node.form == "one"), told
+    elif node.form != "IN" or tuple(new.split()) not in parser.lexicon.prepositions:
+        tag = {"passive": "VBN", "IN": "VBG"}.get(node.form, node.form)
+        assert tag in {each for _, each in parser.lexicon.verbs.get(new.split()[0], ())}, told
+
+
 def check(image: Image, number: int, rewrite: Rewrite, parser: PatternParser) -> None:
     """The invariants of one rewrite."""
     text = image[number].text
@@ -72,6 +91,7 @@ def check(image: Image, number: int, rewrite: Rewrite, parser: PatternParser) ->
         before = re.search(r"\b(an?)\s+$", rewritten[: place_in(rewrite, edit.start)], re.IGNORECASE)
         assert before is None or before.group(1).lower() == article(edit.new), rewritten
     for node, edit in zip(replaced, rewrite.nodes, strict=True):
+        check_form(node, edit.new.lower(), parser, rewritten)
         lemma = parser.lexicon.noun_of(edit.new.lower())
         if node.kind == "object":
             # nothing that the captions of the image say, nor a synonym; an occupation only if none of them speaks of it
@@ -102,6 +122,49 @@ def test_invariants(small: list[tuple[Image, int, Rewrite]], parser: PatternPars
     assert {rewrite.kind for _, _, rewrite in small} == set(REWRITE_KINDS) - {"exchange"}
     for image, number, rewrite in small:
         check(image, number, rewrite, parser)
+
+
+@pytest.mark.parametrize(
+    ("caption", "new", "right"),
+    [
+        ("a dog runs", "cat", True),
+        ("a dog runs", "cats", False),
+        ("a dog runs", "jeans", False),
+        ("a dog runs", "sheep", True),
+        ("the dog runs", "men", False),
+        ("two dogs run", "two men", True),
+        ("two dogs run", "cat", False),
+        ("two dogs run", "sheep", True),
+        ("two dogs run", "scissors", True),
+    ],
+)
+def test_the_check_of_number_finds_what_is_wrong(caption: str, new: str, right: bool, parser: PatternParser) -> None:
+    [node] = parser.parse(caption).objects
+    with contextlib.nullcontext() if right else pytest.raises(AssertionError):
+        check_form(node, new, parser, caption)
+
+
+@pytest.mark.parametrize(
+    ("caption", "new", "right"),
+    [
+        ("a man rides a horse", "pushes", True),
+        ("a man rides a horse", "push", False),
+        ("a man rides a horse", "pushing", False),
+        ("two men ride a horse", "push", True),
+        ("two men ride a horse", "pushes", False),
+        ("a man is riding a horse", "watching", True),
+        ("a man is riding a horse", "watch", False),
+        ("a horse ridden by a man", "eaten by", True),
+        ("a horse ridden by a man", "eat by", False),
+        ("a man on a horse", "pushing", True),
+        ("a man on a horse", "next to", True),
+        ("a man on a horse", "pushes", False),
+    ],
+)
+def test_the_check_of_verbs_finds_what_is_wrong(caption: str, new: str, right: bool, parser: PatternParser) -> None:
+    [(node, _, _)] = parser.parse(caption).relations
+    with contextlib.nullcontext() if right else pytest.raises(AssertionError):
+        check_form(node, new, parser, caption)
 
 
 def test_the_right_word_of_the_right_form(small: list[tuple[Image, int, Rewrite]]) -> None:

@@ -120,6 +120,43 @@ def test_the_detector_of_a_store_describes_new_pictures_alike(pictures: Path, tm
         np.testing.assert_allclose(detector.detect(picture).features, store["0"].features, atol=5e-3)
 
 
+def test_linked_folders_are_entered(tmp_path: Path) -> None:
+    """As data/README.md has it: one folder that holds or links to the pictures of every dataset."""
+    elsewhere, root = tmp_path / "elsewhere", tmp_path / "root"
+    for folder in (elsewhere / "train2014", elsewhere / "cc" / "deep", root / "sbu", root / "cc.old"):
+        folder.mkdir(parents=True)
+        (folder / "1.jpg").touch()
+    without = find_images(root)
+    assert list(without) == ["cc.old/1", "sbu/1"]
+    (root / "train2014").symlink_to(elsewhere / "train2014")
+    (root / "cc").symlink_to(elsewhere / "cc")
+    found = find_images(root)
+    assert list(found) == ["cc/deep/1", "cc.old/1", "sbu/1", "train2014/1"]
+    assert found["cc/deep/1"] == root / "cc" / "deep" / "1.jpg"
+    assert {image_id: found[image_id] for image_id in without} == without
+
+
+def test_links_that_lead_in_circles_or_twice_to_a_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "b").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for folder in (root, root / "b", tmp_path / "elsewhere"):
+        (folder / "1.jpg").touch()
+    (root / "b" / "itself").symlink_to(root / "b")
+    (root / "a").symlink_to(root / "b")  # whose pictures keep the name that they have without the link
+    (root / "y").symlink_to(tmp_path / "elsewhere")
+    (root / "z").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(root)
+    (root / "nowhere").symlink_to(tmp_path / "gone")
+    assert list(find_images(root)) == ["1", "b/1", "y/1"]
+
+
+def test_pictures_are_found_in_the_order_of_their_paths(pictures: Path) -> None:
+    """As ever, where there are no links."""
+    expected = [path for path in sorted(pictures.rglob("*")) if path.suffix == ".png"]
+    assert len(expected) == 8 and list(find_images(pictures).values()) == expected
+
+
 def test_bad_folders_and_codebooks(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         find_images(tmp_path / "absent")

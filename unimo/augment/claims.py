@@ -81,8 +81,11 @@ def _refuse_others(folder: Path, identity: dict[str, Any], overwrite: bool) -> N
         return
     begun = (folder / "index.json", folder / "work" / "prepared.json", *folder.glob("shard-*"))
     if not overwrite and any(path.is_file() for path in begun):
-        changed = _first_difference(_read_job(known), identity)
-        raise InputError.at(folder, f"holds a corpus of another {changed}; give --overwrite to replace it")
+        found = _read_job(known)
+        version, changed = found.get("job_version", 1), f"another {_first_difference(found, identity)}"
+        if version != identity["job_version"]:
+            changed = f"version {version} of this job, which is now {identity['job_version']} and makes another"
+        raise InputError.at(folder, f"holds a corpus of {changed}; give --overwrite to replace it")
 
 
 def _is_nobodys(folder: Path) -> bool:

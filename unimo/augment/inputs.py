@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from unimo.augment.options import AugmentConfig, PairFiles
-from unimo.data.formats import multi30k
-from unimo.data.formats.captions import read_captions, read_images
-from unimo.data.formats.parts import split_part
+from unimo.augment.sentences import split_sentences
+from unimo.data.formats.captions import read_caption_file, read_captions, read_images
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
 from unimo.files import parse_json, read_lines, suffix_of
 from unimo.regions.names import ImageNames, image_key
 from unimo.regions.store import RegionStore
 
-HASHED_BYTES = 64 << 20  # of each input file go into its fingerprint, with the length
 
-
-def read_pairs(pairs: PairFiles) -> list[CaptionRecord]:
-    """All images with their captions, blank captions left out; images without any are left out too.
+def read_pairs(pairs: PairFiles, statistics: Counter[str] | None = None) -> list[CaptionRecord]:
+    """All images with their captions, as training reads them; blank captions are counted in ``statistics``.
 
     Raises:
         InputError: a file is none of the formats of captions, or an image id stands in two records.
     """
-    records = []
+    statistics = Counter() if statistics is None else statistics
+    records: list[CaptionRecord] = []
     for path in pairs.files:
-        for each in read_captions(path):
-            captions = tuple(filter(str.strip, each.captions))
-            names = [pairs.image_prefix + name for name in (each.image_id, *each.also_true)]
-            if captions:
-                records.append(CaptionRecord(each.record_id, names[0], captions, tuple(names[1:])))
+        found = read_caption_file(path)
+        records += found.records
+        statistics["blank captions left out"] += found.num_blank
     seen: set[str] = set()
     for record in records:
         if record.image_id in seen:
             raise InputError(f"{record.record_id}: image {record.image_id!r} stands in an earlier record already")
         seen.add(record.image_id)
-    if not records:
-        raise InputError(f"pairs: no captions in {', '.join(pairs.files)}")
     return records
 
 
-def iterate_texts(paths: Sequence[str]) -> Iterator[str]:
-    """The free texts, one at a time: `read_texts` of `data.records` would hold them all.
+def iterate_texts(paths: Sequence[str], longest_line: int, statistics: Counter[str]) -> Iterator[str]:
+    """The free texts, one at a time: `read_texts` of `data.formats` would hold them all.
+
+    Lines of more than ``longest_line`` words come sentence by sentence, and are counted in ``statistics``; 0 takes all
+    as they are.
 
     Raises:
         InputError: a line of a `.jsonl` file has no text.
@@ -53,8 +49,12 @@ def iterate_texts(paths: Sequence[str]) -> Iterator[str]:
         as_json = suffix_of(path) == ".jsonl"
         for number, line in read_lines(path):
             text = _json_text(path, number, line) if as_json else line
-            if text.strip():
-                yield " ".join(text.split())
+            words = text.split()
+            sentences = [" ".join(words)] if words else []
+            if 0 < longest_line < len(words):
+                sentences = split_sentences(sentences[0])
+            statistics["lines of free text split into sentences"] += len(sentences) > 1
+            yield from sentences
 
 
 def _json_text(path: str, number: int, line: str) -> str:
@@ -73,21 +73,25 @@ def stored_images(config: AugmentConfig, image_ids: Sequence[str]) -> list[str |
     Raises:
         InputError: it has none of them, or no classes to compare objects by; or an id could be either of two.
     """
+    wanted = [config.pairs.image_prefix + image_id for image_id in image_ids]
     with RegionStore(config.regions) as store:
         if not store.spec.num_classes and config.retrieval.min_overlap > 0:
             told = f"{store.path} holds no class probabilities, by which objects are compared"
             hint = "set it to 0 to go by visual similarity alone"
             raise InputError(f"retrieval.min_overlap: {config.retrieval.min_overlap}, but {told}; {hint}")
         names = ImageNames(store.ids(), str(store.path))
-        found = [names.find(image_id) for image_id in image_ids]
+        found = [names.find(image_id) for image_id in wanted]
     if not any(found):
-        told = f"regions of none of the {len(image_ids)} images of the pairs, {image_ids[0]!r} first"
+        told = f"regions of none of the {len(wanted)} images of the pairs, {wanted[0]!r} first"
         raise InputError(f"regions: {store.path} holds {told} (see pairs.image_prefix)")
     return found
 
 
 def free_images(config: AugmentConfig, paired: Iterable[str]) -> list[str]:
-    """Ids of the unpaired images in their region store, sorted; none of the pairs or held out is there, by any name."""
+    """Ids of the unpaired images in their region store, sorted; none of the pairs or held out is there, by any name.
+
+    ``paired``: ids of the images of the pairs, without `pairs.image_prefix`.
+    """
     with RegionStore(config.image_regions or config.regions) as store:
         stored = store.ids()
         if config.images:
@@ -97,34 +101,6 @@ def free_images(config: AugmentConfig, paired: Iterable[str]) -> list[str]:
                 raise InputError.at(store.path, f"no regions of {len(absent)} unpaired images, {absent[0]!r} first")
             stored = [found for image_id in listed if (found := names.find(image_id)) is not None]
     held_out = [record.image_id for path in config.held_out for record in read_captions(path)]
-    keys = {image_key(image_id) for image_id in (*paired, *held_out)}
+    own = [config.pairs.image_prefix + image_id for image_id in paired]
+    keys = {image_key(image_id) for image_id in (*own, *held_out)}
     return sorted(image_id for image_id in set(stored) if image_key(image_id) not in keys)
-
-
-def input_files(config: AugmentConfig) -> list[Path]:
-    """Every file that the corpus depends on."""
-    given = [*config.pairs.files, *config.texts, *config.images, *config.held_out, config.positives.paraphrases]
-    files = [split_part(name)[0] for name in given if name]
-    for listed in [file for file in files if file.name.endswith(multi30k.IMAGES_NAME)]:
-        files += multi30k.caption_files(listed)
-    for store in {config.regions, config.image_regions} - {""}:
-        files.append(Path(store) / "meta.json")
-    for folder in {config.positives.translate_to, config.positives.translate_back} - {""}:
-        files.append(Path(folder) / "model.bin")
-    if config.parser.vocabulary:
-        files += [Path(config.parser.vocabulary) / f"{name}.txt" for name in ("objects", "attributes", "relations")]
-    return files
-
-
-def fingerprint_file(path: Path) -> str:
-    """Hash of a file's length and its beginning.
-
-    Raises:
-        InputError: no such file.
-    """
-    if not path.is_file():
-        raise InputError.at(path, "no such file")
-    digest = hashlib.blake2b(str(path.stat().st_size).encode(), digest_size=16)
-    with open(path, "rb") as stream:
-        digest.update(stream.read(HASHED_BYTES))
-    return digest.hexdigest()

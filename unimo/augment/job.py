@@ -7,7 +7,6 @@ bytes come out whatever the number of processes, on one machine or a cluster.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections import Counter
@@ -21,23 +20,21 @@ import numpy as np
 from unimo.augment.claims import claim, is_of, job_lock
 from unimo.augment.corpus import read_index
 from unimo.augment.executors import ShardFunction, run_shards
-from unimo.augment.inputs import fingerprint_file, free_images, input_files, iterate_texts, read_pairs, stored_images
+from unimo.augment.identity import identity_of
+from unimo.augment.inputs import free_images, iterate_texts, read_pairs, stored_images
 from unimo.augment.options import AugmentConfig
 from unimo.augment.shards import augment_shard, count_shard
 from unimo.augment.similarity import BLOCK_ROWS, save_block
-from unimo.augment.spacy_parsing import make_parser
 from unimo.augment.tables import TextTable, write_table
 from unimo.augment.vectors import TextVectors, image_vectors
 from unimo.augment.vocabulary import Vocabulary
 from unimo.augment.workspace import ShardRecord
-from unimo.config import to_plain
 from unimo.data.records import CaptionRecord
 from unimo.errors import InputError
 from unimo.files import atomic_write, read_json, write_json
 from unimo.regions.store import RegionStore
 from unimo.runtime.progress import progress_bar
 
-FORMAT_VERSION = 1
 RARE = 2  # a pair of words that a large corpus holds less often is not kept in the vocabulary
 LARGE = 20000  # captions
 
@@ -70,7 +67,7 @@ def augment(
             there.
     """
     folder = Path(config.output).resolve()
-    identity = _identity(config)
+    identity = identity_of(config)
     if (finished := _finished(folder, identity)) is not None:
         return finished
     with job_lock(folder):
@@ -94,17 +91,6 @@ def _finished(folder: Path, identity: dict[str, Any]) -> JobResult | None:
     return JobResult(len(index["shards"]), 0, index["statistics"])
 
 
-def _identity(config: AugmentConfig) -> dict[str, Any]:
-    """What a corpus depends on: a change of any of it makes another corpus."""
-    values = to_plain(config)
-    del values["output"]
-    files = {str(path): fingerprint_file(path) for path in input_files(config)}
-    parser = make_parser(config.parser).name
-    whole = {"format_version": FORMAT_VERSION, "config": values, "inputs": files, "parser": parser}
-    digest = hashlib.blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=16).hexdigest()
-    return {**whole, "fingerprint": digest}
-
-
 # -- before the shards
 
 
@@ -115,7 +101,8 @@ def _prepare(folder: Path, config: AugmentConfig) -> int:
         return int(read_json(marker)["shards"])
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    records = read_pairs(config.pairs)
+    statistics: Counter[str] = Counter()
+    records = read_pairs(config.pairs, statistics)
     image_ids = [record.image_id for record in records]
     stored = stored_images(config, image_ids) if config.retrieves_images else [None] * len(records)
     num_shards = _write_records(work, records, stored, config.records_per_shard)
@@ -125,12 +112,12 @@ def _prepare(folder: Path, config: AugmentConfig) -> int:
     vectors = TextVectors(work / "vectors")
     vectors.count("captions", TextTable(folder / "captions"))
     if config.texts:
-        write_table(folder / "texts", iterate_texts(config.texts))
+        write_table(folder / "texts", iterate_texts(config.texts, config.retrieval.longest_line, statistics))
         vectors.count("texts", TextTable(folder / "texts"))
     vectors.weigh(["captions", "texts"] if config.texts else ["captions"])
     if config.retrieves_images:
         _write_images(folder, config, image_ids)
-    write_json(marker, {"shards": num_shards})
+    write_json(marker, {"shards": num_shards, "statistics": statistics})
     return num_shards
 
 
@@ -211,7 +198,8 @@ def _gather_counts(folder: Path, num_shards: int) -> None:
 
 def _finish(folder: Path, config: AugmentConfig, identity: dict[str, Any], num_shards: int) -> dict[str, int]:
     """Write where every record lies, the counts and the index, and drop what only the job needed."""
-    shards, places, statistics = [], [], Counter[str]()
+    shards, places = [], []
+    statistics = Counter[str](read_json(folder / "work" / "prepared.json")["statistics"])
     starts = np.load(folder / "work" / "starts.npy")
     for shard in range(num_shards):
         found = read_json(folder / "work" / f"shard-{shard:05d}.json")
@@ -224,7 +212,7 @@ def _finish(folder: Path, config: AugmentConfig, identity: dict[str, Any], num_s
         np.save(stream, np.asarray(rows, np.int64))
     counted = dict(sorted(statistics.items()))
     write_json(folder / "stats.json", counted)
-    about = {key: identity[key] for key in ("format_version", "fingerprint", "config", "parser")}
+    about = {key: identity[key] for key in ("format_version", "job_version", "fingerprint", "config", "parser")}
     totals = {"records": len(places), "captions": int(starts[-1])}
     index = {**about, "seed": config.seed, "counts": totals, "shards": shards, "statistics": counted}
     write_json(folder / "index.json", index)

@@ -18,7 +18,8 @@ class PairFiles:
     Genome's, and Multi30k's list of images, `train.images.txt`, beside its caption files (see data/README.md)."""
 
     image_prefix: str = ""
-    """Put before the image ids, such as the folder of the pictures in the region store (`flickr30k/`)."""
+    """Put before the image ids to find them in the region store, such as the folder of the pictures there
+    (`flickr30k/`). The corpus has the ids of the caption files, by which training asks for them."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,17 @@ class RetrievalOptions:
     """Sentences below this cosine have no more than a common word with the caption, and are left out. Not in the
     paper."""
 
+    longest_line: int = 50
+    """Lines of the free text of more words than this, such as paragraphs and articles, are split into sentences by a
+    simple rule; 0 splits none. The paper retrieves sentences; rule and bound are ours, and files of a sentence a line
+    stay as they are."""
+
     def __post_init__(self) -> None:
         """Refuse what is no share."""
         if not 0 <= self.min_overlap <= 1 or not 0 <= self.min_similarity < 1:
             raise ValueError("min_overlap, min_similarity: from 0 to 1")
-        if min(self.num_images, self.num_texts) < 0:
-            raise ValueError("num_images, num_texts: must not be negative")
+        if min(self.num_images, self.num_texts, self.longest_line) < 0:
+            raise ValueError("num_images, num_texts, longest_line: must not be negative")
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,8 @@ class AugmentConfig:
     """Folder of the corpus; shards appear in it one by one, and `index.json` when all are there."""
 
     texts: tuple[str, ...] = ()
-    """Free text: `.jsonl` with ``{"text": ...}`` a line, or a text a line; `.gz` is unpacked."""
+    """Free text: `.jsonl` with ``{"text": ...}`` a line, or a text a line, of which long ones are split (see
+    `retrieval.longest_line`); `.gz` is unpacked."""
 
     regions: str = ""
     """Region store of the images of the pairs; empty retrieves no images."""

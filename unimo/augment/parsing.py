@@ -9,7 +9,7 @@ from unimo.augment.graph import Node, SceneGraph
 from unimo.augment.lexicon import Lexicon, load_lexicon
 from unimo.augment.tagging import NOUNS, Token, tag_tokens
 
-VERSION = 2
+VERSION = 3
 _VERBS = frozenset({"VB", "VBZ", "VBG", "VBD", "VBN"})
 _MODIFIERS = frozenset({"JJ", "CD"})
 _OPENERS = frozenset({"DT", "PRP$", "POS"})

@@ -27,10 +27,10 @@ class Asking:
     """Numbers of the records whose captions are no negatives for it, its own among them."""
 
     said: Said
-    """What all captions of its image say."""
+    """What all captions of its image say, and their positives."""
 
-    captions: Sequence[str]
-    """Of its image."""
+    true: Sequence[str]
+    """Those captions and positives."""
 
 
 def similar_sentences(space: Workspace, first: int, asking: Sequence[Asking]) -> list[list[int]]:
@@ -67,7 +67,7 @@ def similar_sentences(space: Workspace, first: int, asking: Sequence[Asking]) ->
 def _choose(space: Workspace, neighbours: np.ndarray, asking: Asking) -> list[int]:
     """Of the nearest captions those of other images that say something that the captions of this image do not."""
     chosen: list[int] = []
-    taken = {plain_text(caption) for caption in asking.captions}
+    taken = {plain_text(text) for text in asking.true}
     owners = np.searchsorted(space.starts, neighbours, side="right") - 1
     for number, owner in zip(neighbours.tolist(), owners.tolist(), strict=True):
         if len(chosen) == space.config.rewriting.num_sentences:

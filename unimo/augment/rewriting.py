@@ -93,14 +93,14 @@ class Rewriter:
         self.replacements = Replacements(tables, lexicon, min_count)
 
     def rewrite(
-        self, graph: SceneGraph, said: Said, captions: Iterable[str], count: int, seed: int
+        self, graph: SceneGraph, said: Said, true: Iterable[str], count: int, seed: int
     ) -> tuple[list[Rewrite], str | None]:
         """Up to ``count`` hard negatives, the kinds in turn, and why there are none (None where there are some).
 
         Args:
             graph: of the caption.
-            said: what all captions of the image say.
-            captions: which no rewrite may equal.
+            said: what all captions of the image say, and whatever else is true of it.
+            true: captions and other texts that no rewrite may equal.
             count: how many.
             seed: of this caption.
         """
@@ -110,7 +110,7 @@ class Rewriter:
         exchanges = _exchanges(graph, said) if self.exchange else []
         if not queues and not exchanges:
             return [], NOTHING_TO_DRAW if graph.nodes() else NOTHING_FOUND
-        taken = {plain_text(caption) for caption in captions}
+        taken = {plain_text(text) for text in true}
         found: list[Rewrite] = []
         kinds = list(REWRITE_KINDS)
         rng.shuffle(exchanges)

@@ -72,8 +72,11 @@ def shard_name(shard: int) -> str:
 class _Found:
     """What the captions of one record say, and what was retrieved for them: an entry a caption."""
 
-    said: Said
+    asking: Asking
+    """Of each of the captions."""
+
     graphs: Sequence[SceneGraph]
+    positives: Sequence[list[tuple[str, str]]]
     sentences: Sequence[list[int]]
     texts: Sequence[list[int]]
     images: list[int]
@@ -89,11 +92,13 @@ def _augment_records(
 ) -> Iterator[dict[str, Any]]:
     """Lines of a shard, of which ``first`` is the number of the first record; ``graphs`` begin with its captions."""
     graphs_of = [list(itertools.islice(graphs, len(each.record.captions))) for each in records]
-    saids = [Said(own, space.parser.lexicon) for own in graphs_of]
+    count = space.config.positives.num_positives
+    positives = [choose_positives(each.record, space.providers, count) for each in records]
     asking = []
-    for number, each in enumerate(records):
-        same = frozenset({first + number, *each.also_true})
-        asking += [Asking(same, saids[number], each.record.captions)] * len(each.record.captions)
+    for number, (each, chosen) in enumerate(zip(records, positives, strict=True)):
+        true, num_captions = _true_texts(each.record, chosen), len(each.record.captions)
+        said = Said([*graphs_of[number], *map(space.parser.parse, true[num_captions:])], space.parser.lexicon)
+        asking += [Asking(frozenset({first + number, *each.also_true}), said, true)] * num_captions
     begin = int(space.starts[first])
     sentences = similar_sentences(space, begin, asking)
     texts = similar_texts(space, begin, len(asking))
@@ -103,23 +108,29 @@ def _augment_records(
     end = 0
     for number, each in enumerate(records):
         part = slice(end, end := end + len(each.record.captions))
-        found = _Found(saids[number], graphs_of[number], sentences[part], texts[part], images[number])
+        retrieved = sentences[part], texts[part], images[number]
+        found = _Found(asking[part.start], graphs_of[number], positives[number], *retrieved)
         yield _augment_record(space, each.record, found, statistics)
+
+
+def _true_texts(record: CaptionRecord, positives: Sequence[Sequence[tuple[str, str]]]) -> tuple[str, ...]:
+    """The captions of an image, and then such positives of any of them as are none: what one says is true of all."""
+    texts = dict.fromkeys(text for chosen in positives for _, text in chosen)
+    return (*record.captions, *(text for text in texts if text not in record.captions))
 
 
 def _augment_record(space: Workspace, record: CaptionRecord, found: _Found, statistics: Counter[str]) -> dict[str, Any]:
     """One line of a shard."""
-    positives = choose_positives(record, space.providers, space.config.positives.num_positives)
     items = []
     for number, graph in enumerate(found.graphs):
         seed = seed_of(space.config.seed, record.record_id, number)
         count = space.config.rewriting.num_nodes
-        rewrites, why_not = space.rewriter.rewrite(graph, found.said, record.captions, count, seed)
+        rewrites, why_not = space.rewriter.rewrite(graph, found.asking.said, found.asking.true, count, seed)
         items.append(
             {
                 "seed": seed,
                 "nodes": [[node.kind, node.start, node.end] for node in graph.nodes()],
-                "positives": positives[number],
+                "positives": found.positives[number],
                 "rewrites": [encode_rewrite(each) for each in rewrites],
                 "sentences": found.sentences[number],
                 "texts": found.texts[number],
@@ -127,7 +138,7 @@ def _augment_record(space: Workspace, record: CaptionRecord, found: _Found, stat
         )
         _count_caption(statistics, graph, rewrites, why_not, found.sentences[number])
         statistics["retrieved texts"] += len(found.texts[number])
-        for provider, _ in positives[number]:
+        for provider, _ in found.positives[number]:
             statistics[f"positives: {provider}"] += 1
     statistics["images"] += 1
     statistics["retrieved images"] += len(found.images)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unimo.augment.inflection import has_one_form
+from unimo.augment.inflection import has_one_form, singular
 from unimo.augment.lexicon import Lexicon
 
 _TOKEN = re.compile(r"[^\W_]+(?:[-&/.'\u2019][^\W_]+)*|[^\w\s]|_+")
@@ -300,13 +300,15 @@ class _Corrector:
             return "JJ"
         if known or raw.startswith("JJ"):
             noun = self.lexicon.is_noun(word) and not self._nounish(index + 1)
-            return "NN" if noun and self._before() != "BE" else "JJ"
+            if not noun or self._before() == "BE":
+                return "JJ"
+            return "NNS" if self._is_plural(index, word) else "NN"
         if raw.startswith("NN") or self.lexicon.is_noun(word) or raw.startswith(("VB", "FW", "UH", "IN", "CD")):
             return "NNS" if raw == "NNS" or self._is_plural(index, word) else "NN"
         return "RB" if raw.startswith("RB") else "NN"
 
     def _is_plural(self, index: int, word: str) -> bool:
-        return self._are_several(index) if has_one_form(word) else self.lexicon.noun_of(word) != word
+        return self._are_several(index) if has_one_form(word) else singular(word) != word
 
     def _are_several(self, index: int) -> bool:
         """Number of a noun with one form, by the words before it; where those leave it open, by the verb after it.

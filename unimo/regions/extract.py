@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ class ExtractionReport:
 def find_images(folder: str | Path) -> dict[str, Path]:
     """Image id -> file: every picture below ``folder``; the id is its relative path without the suffix.
 
+    Linked folders are entered (see :func:`_files_below`).
+
     Raises:
         InputError: no folder, no picture in it, or two files with the same id.
     """
@@ -45,7 +48,7 @@ def find_images(folder: str | Path) -> dict[str, Path]:
     if not root.is_dir():
         raise InputError.at(root, "no such folder")
     found: dict[str, Path] = {}
-    for path in sorted(root.rglob("*")):
+    for path in sorted(_files_below(root)):
         if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
             image_id = path.relative_to(root).with_suffix("").as_posix()
             if image_id in found:
@@ -54,6 +57,26 @@ def find_images(folder: str | Path) -> dict[str, Path]:
     if not found:
         raise InputError.at(root, f"no pictures ({', '.join(PICTURE_SUFFIXES)}) in this folder")
     return found
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    """The files of all folders that a folder holds or links to.
+
+    Links come after what lies there by itself, and no folder is entered twice, whatever leads to it: its files have one
+    name each, their own where they have one, and links that lead back up end.
+    """
+    entered: set[str] = set()
+    tops = [str(root)]
+    for top in tops:  # which grows by the links that are found on the way
+        for folder, names, files in os.walk(top):
+            real = os.path.realpath(folder)
+            if real in entered:
+                names.clear()
+                continue
+            entered.add(real)
+            names.sort()
+            tops += [path for name in names if os.path.islink(path := os.path.join(folder, name))]
+            yield from (Path(folder, name) for name in files)
 
 
 def read_image(path: str | Path) -> np.ndarray | None:

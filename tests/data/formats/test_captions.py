@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from unimo.data.formats.captions import read_captions, read_images, read_object_tags
+from unimo.data.formats.captions import read_caption_file, read_captions, read_images, read_object_tags
 from unimo.errors import InputError
 
 COCO = {
@@ -116,6 +116,79 @@ def test_lines_of_our_own(tmp_path: Path) -> None:
     assert [r.captions for r in read_captions(path, required=False)] == [("one",), ()]
     with pytest.raises(InputError, match=":2: no field 'captions'"):
         read_captions(path)
+
+
+def blank_coco(*captions: str) -> dict[str, Any]:
+    annotations = [{"image_id": 391895, "caption": each} for each in captions]
+    return {**COCO, "annotations": [*annotations, {"image_id": 522418, "caption": "A cake."}]}
+
+
+def blank_karpathy(*captions: str) -> dict[str, Any]:
+    sentences = [{"raw": each} for each in captions]
+    return {
+        "images": [
+            {"filename": "a.jpg", "split": "x", "sentences": sentences},
+            karpathy_image("x", 7, filename="b.jpg"),
+        ]
+    }
+
+
+def blank_visual_genome(*captions: str) -> list[dict[str, Any]]:
+    return [{"id": 1, "regions": [{"phrase": each} for each in captions]}, {"id": 2, "regions": [{"phrase": "a cake"}]}]
+
+
+PUBLISHED = {
+    "captions_val2014.json": (blank_coco, ""),
+    "dataset_flickr30k.json": (blank_karpathy, "#x"),
+    "region_descriptions.json": (blank_visual_genome, ""),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_blank_captions_as_published(name: str, tmp_path: Path) -> None:
+    make, part = PUBLISHED[name]
+    path = f"{write(tmp_path / name, make('', 'A dog.', ' '))}{part}"
+    found = read_caption_file(path)
+    assert ([len(record.captions) for record in found.records], found.num_blank) == ([1, 1], 2)
+    assert found.records[0].captions == ("A dog.",)
+    with pytest.warns(UserWarning, match=f"{name}.*: blank captions are left out, 2 of them"):
+        assert read_captions(path) == found.records
+
+
+@pytest.mark.parametrize("name", ["captions_val2014.json", "region_descriptions.json"])
+def test_images_of_blank_captions_alone_are_left_out_of_annotations(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path / name, PUBLISHED[name][0](" ", ""))
+    for required in (True, False):
+        found = read_caption_file(path, required)
+        assert (len(found.records), found.num_blank) == (1, 2)
+    (tmp_path / "all_blank.json").write_text(
+        json.dumps({**COCO, "annotations": [{"image_id": 391895, "caption": " "}]})
+    )
+    with pytest.raises(InputError, match=r"all_blank\.json: no captions"):
+        read_caption_file(tmp_path / "all_blank.json")
+
+
+def test_images_of_blank_captions_alone_in_lines(tmp_path: Path) -> None:
+    path = tmp_path / "captions.jsonl"
+    path.write_text('{"image_id": "a", "captions": ["one", ""]}\n{"image_id": "b", "captions": [" ", "\\t"]}\n')
+    with pytest.raises(InputError, match=r"/captions\.jsonl:2: image 'b' has blank captions alone"):
+        read_captions(path)
+    found = read_caption_file(path, required=False)
+    assert ([record.captions for record in found.records], found.num_blank) == ([("one",), ()], 3)
+
+
+def test_images_of_blank_captions_alone_in_karpathys_and_multi30k(tmp_path: Path) -> None:
+    path = write(tmp_path / "dataset_flickr30k.json", blank_karpathy(" "))
+    with pytest.raises(InputError, match=r"/dataset_flickr30k\.json:a: image 'a' has blank captions alone"):
+        read_captions(f"{path}#x")
+    (tmp_path / "val.images.txt").write_text("1.jpg\n2.jpg\n")
+    (tmp_path / "val.1.en").write_text("One.\n\n")
+    (tmp_path / "val.2.en").write_text("\nZwei.\n")
+    found = read_caption_file(tmp_path / "val.images.txt")
+    assert ([record.captions for record in found.records], found.num_blank) == ([("One.",), ("Zwei.",)], 2)
+    (tmp_path / "val.2.en").write_text("Eins.\n\n")
+    with pytest.raises(InputError, match=r"/val\.images\.txt:2: image '2' has blank captions alone"):
+        read_captions(tmp_path / "val.images.txt")
 
 
 def test_object_tags_come_once(tmp_path: Path) -> None:
