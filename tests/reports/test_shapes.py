@@ -116,6 +116,18 @@ def test_choices_on_the_page(report: dict[str, Any], shapes_folder: Path) -> Non
     assert "matching head: place 3 of 11" in reader.all_text
 
 
+def test_what_was_reached_is_told_on_the_screen(
+    report: dict[str, Any], shapes_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "--run", str(shapes_folder)]) == 0
+    *told, page = capsys.readouterr().out.splitlines()
+    assert page == str(shapes_folder / "report.html")
+    assert f"{report['finetuned']['text']['accuracy']:.1%}" in next(line for line in told if "sentences" in line)
+    found = report["zero_shot"]["likelihood"]["image_to_text"]["r1"]
+    assert any(line.startswith("R@1, zero-shot, likelihood") and f"{found:.3f}" in line for line in told)
+    assert told[-1].startswith(f"{report['total_seconds']:.0f} s")
+
+
 def test_same_folder_gives_same_bytes(report: dict[str, Any], shapes_folder: Path) -> None:
     before = (shapes_folder / "report.html").read_bytes()
     build_shapes_report(shapes_folder)

@@ -108,6 +108,8 @@ def report_lines(
         low, high = min(bench.peak_rates.values()) / 1e9, max(bench.peak_rates.values()) / 1e9
         load = f"matrix product {low:.1f} to {high:.1f} GFLOP/s; {load}"
     yield load
+    if any(figure.peers for figure in figures):
+        yield "peers: how many times as long they take for the same"
     yield from (figure.line() for figure in figures)
     yield from bench.notes
 

@@ -31,11 +31,11 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Write the page and print where it is."""
     from unimo.reports.run import REPORT_NAME, build_run_report
-    from unimo.reports.shapes import build_shapes_report
+    from unimo.reports.shapes import build_shapes_report, summary
     from unimo.reports.shapes_data import is_quickstart
 
     if is_quickstart(arguments.run):
-        build_shapes_report(arguments.run, arguments.images)
+        print(*summary(build_shapes_report(arguments.run, arguments.images)), sep="\n")
     else:
         build_run_report(arguments.run, arguments.images)
     print(arguments.run / REPORT_NAME)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from unimo.files import write_json
 from unimo.reports.html import write_page
@@ -11,9 +13,11 @@ from unimo.reports.shapes_data import Quickstart
 from unimo.reports.shapes_metrics import shapes_report
 from unimo.reports.shapes_page import shapes_page
 
+NEGATIVE_SCORERS = {"matching_head": "head", "likelihood": "likelihood"}
 
-def build_shapes_report(folder: Path, images: Path | None = None) -> None:
-    """Write report.json and report.html into a quickstart folder.
+
+def build_shapes_report(folder: Path, images: Path | None = None) -> dict[str, Any]:
+    """Write report.json and report.html into a quickstart folder; returns what the former holds.
 
     Args:
         folder: holds world/, the run folders pretraining/, captioning/, retrieval/ and statements/, the
@@ -29,3 +33,26 @@ def build_shapes_report(folder: Path, images: Path | None = None) -> None:
     page = shapes_page(quickstart, report, images or quickstart.world / "images")
     write_json(quickstart.folder / "report.json", report)
     write_page(page, quickstart.folder / REPORT_NAME)
+    return report
+
+
+def summary(report: Mapping[str, Any]) -> Iterator[str]:
+    """What was reached, for the screen: a line a task, and the time."""
+    zero_shot, tuned, chance = report["zero_shot"], report["finetuned"], report["chance"]
+    told, guessed = tuned["captioning"], chance["captioning"]
+    parts = {
+        "both objects": "attributes_accuracy",
+        "where the first is": "position_accuracy",
+        "the relation": "relation_accuracy",
+    }
+    shown = ", ".join(f"{name} {told[key]:.1%} (by chance {guessed[key]:.2%})" for name, key in parts.items())
+    yield f"captions with {shown}"
+    retrieved = {"zero-shot, head": zero_shot["matching_head"], "zero-shot, likelihood": zero_shot["likelihood"]}
+    for name, found in (retrieved | {"fine-tuned": tuned["retrieval"]}).items():
+        ways = (f"{way.replace('_', ' ')} {found[way]['r1']:.3f}" for way in ("text_to_image", "image_to_text"))
+        yield f"R@1, {name}: {', '.join(ways)}"
+    negatives = zero_shot["hard_negatives"]
+    shown = ", ".join(f"{name} {negatives[key]['accuracy']:.1%}" for key, name in NEGATIVE_SCORERS.items())
+    yield f"the right caption above ten wrong ones: {shown} (by chance {negatives['chance']:.1%})"
+    yield f"sentences told true or false: {tuned['text']['accuracy']:.1%} (by chance {chance['text']['accuracy']:.0%})"
+    yield f"{report['total_seconds']:.0f} s without the environment"
