@@ -83,15 +83,6 @@ def test_a_reader_that_hoards_is_seen(tmp_path: Path) -> None:
     assert grown[0] < 0.5 * held and grown[1] > 0.9 * held
 
 
-def test_shares_are_of_the_fastest_product_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(bench: Bench) -> list[Figure]:
-        bench.peak_rates |= {"calm": 20e9, "disturbed": 10e9}
-        return [Figure("calm", 1, "x", 0.5), Figure("disturbed", 1, "x", 0.9), Figure("other", 1, "x")]
-
-    monkeypatch.setattr("unimo.bench.suite_startup.measure", measured)
-    assert [figure.share_of_peak for figure in run_suite("startup", Bench())] == [0.5, 0.45, None]
-
-
 def test_every_suite_is_tested() -> None:
     assert set(SUITES) == set(FIGURES)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unimo.bench.figures import Figure, peer_ratios
@@ -159,16 +159,10 @@ class Bench:
 def run_suite(name: str, bench: Bench) -> list[Figure]:
     """The figures of a suite of :data:`SUITES`.
 
-    Shares are of the fastest matrix product of the whole run: one that was disturbed makes no share larger.
+    A share is of the matrix products that took turns with its own work, for a machine's speed changes within minutes.
     """
     figures: list[Figure] = importlib.import_module(f"unimo.bench.suite_{name}").measure(bench)
-    best = max(bench.peak_rates.values(), default=0.0)
-
-    def of_best(figure: Figure) -> Figure:
-        share = figure.share_of_peak
-        return figure if share is None else replace(figure, share_of_peak=share * bench.peak_rates[figure.name] / best)
-
-    return [of_best(figure) for figure in figures]
+    return figures
 
 
 def _matrix_products(clock: Clock) -> dict[str, Run]:
