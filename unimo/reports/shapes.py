@@ -11,9 +11,7 @@ from unimo.reports.html import write_page
 from unimo.reports.run import REPORT_NAME
 from unimo.reports.shapes_data import Quickstart
 from unimo.reports.shapes_metrics import shapes_report
-from unimo.reports.shapes_page import shapes_page
-
-NEGATIVE_SCORERS = {"matching_head": "head", "likelihood": "likelihood"}
+from unimo.reports.shapes_page import SCORER_NAMES, shapes_page
 
 
 def build_shapes_report(folder: Path, images: Path | None = None) -> dict[str, Any]:
@@ -52,7 +50,7 @@ def summary(report: Mapping[str, Any]) -> Iterator[str]:
         ways = (f"{way.replace('_', ' ')} {found[way]['r1']:.3f}" for way in ("text_to_image", "image_to_text"))
         yield f"R@1, {name}: {', '.join(ways)}"
     negatives = zero_shot["hard_negatives"]
-    shown = ", ".join(f"{name} {negatives[key]['accuracy']:.1%}" for key, name in NEGATIVE_SCORERS.items())
+    shown = ", ".join(f"{name} {negatives[key]['accuracy']:.1%}" for key, name in SCORER_NAMES.items())
     yield f"the right caption above ten wrong ones: {shown} (by chance {negatives['chance']:.1%})"
     yield f"sentences told true or false: {tuned['text']['accuracy']:.1%} (by chance {chance['text']['accuracy']:.0%})"
     yield f"{report['total_seconds']:.0f} s without the environment"

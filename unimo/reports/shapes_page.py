@@ -40,7 +40,7 @@ _RECALLS = {
     "Retrieval, zero-shot by the matching head": ("zero_shot", "matching_head"),
     "Retrieval, zero-shot by likelihood": ("zero_shot", "likelihood"),
 }
-_SCORERS = {"matching_head": "matching head", "likelihood": "likelihood"}
+SCORER_NAMES = {"matching_head": "matching head", "likelihood": "likelihood"}
 _WAYS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 _CAPTION_ROWS = {
     "parsed": ("sentences of the language", "a sentence that the world's grammar can say"),
@@ -68,8 +68,8 @@ def shapes_page(quickstart: Quickstart, report: Mapping[str, Any], images: Path)
         retrieval=_retrieval(quickstart, found),
         retrieval_note=f"Captions of the test split and the five images ranked first by the fine-tuned model among "
         f"all {len(quickstart.queries)}, with their scores; the right image is framed. {SAMPLED}",
-        choices=choice_examples(quickstart.negative_predictions, found, _SCORERS),
-        choice_rows=choice_rows(quickstart.negatives, report["chance"]["hard_negatives"], _SCORERS),
+        choices=choice_examples(quickstart.negative_predictions, found, SCORER_NAMES),
+        choice_rows=choice_rows(quickstart.negatives, report["chance"]["hard_negatives"], SCORER_NAMES),
         choices_note=_choices_note(quickstart),
         contrasts=contrast_examples(quickstart.augmented, found),
         contrasts_note=f"{SAMPLED} {contrasts_note(quickstart.augmented)}",
@@ -145,7 +145,7 @@ def _metric_rows(report: Mapping[str, Any]) -> list[MetricRow]:
             for rank, value in report[stage][name][way].items():
                 level = report["chance"][name][way][rank]
                 rows.append(MetricRow(task, f"{words}, R@{rank[1:]}", value, level))
-    for name, told in _SCORERS.items():
+    for name, told in SCORER_NAMES.items():
         if name in report["zero_shot"]["hard_negatives"]:
             values, level = report["zero_shot"]["hard_negatives"][name], report["chance"]["hard_negatives"][name]
             row = MetricRow("Right caption among ten wrong ones", f"by {told}", values["accuracy"], level["accuracy"])
