@@ -110,6 +110,12 @@ def test_a_cosine_head_scores_what_is_near(
     assert main(search) == 0
     assert main(["index", "evaluate", "--checkpoint", str(checkpoint), *flags, "--ks", "12"]) == 0
     assert "times fewer joint passes: text to image 1" in capsys.readouterr().out
+    again = job(small_world, "retrieval", tmp_path / "again", init_from=str(checkpoint))
+    flags = ("--options.num_negative_images", "1", "--options.num_negative_captions", "1", "--training.num_steps", "1")
+    again.pop("arch")
+    again["data"]["evaluate"] = {}
+    assert main(["train", "--config", str(write_job(tmp_path / "again.yaml", again)), *flags]) == 0
+    assert "learned the head cosine, which is left out; match begins fresh" in capsys.readouterr().err
     output = tmp_path / "exported"
     assert main(["export", "--checkpoint", str(checkpoint), "--output", str(output), "--onnx", "false"]) == 0
     assert "match" in json.loads((output / "export.json").read_text())["programs"]

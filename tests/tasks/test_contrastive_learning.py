@@ -15,6 +15,7 @@ from unimo.config.job import DataConfig
 from unimo.data.examples import RegionInput, Vocabulary
 from unimo.data.records import CaptionRecord
 from unimo.modeling import UnimoModel
+from unimo.tasks import contrastive_learning
 from unimo.tasks.contrastive_learning import (
     CandidateCounts,
     CandidateSampler,
@@ -131,3 +132,11 @@ def test_the_parts_of_all_processes_are_the_whole() -> None:
     for count in (2, 3, 5):
         parts = [rows(number, count) for number in range(count)]
         assert [parts[place % count][place // count] for place in range(4)] == whole
+
+
+def test_a_negative_that_differs_beyond_the_cut_is_none() -> None:
+    made = sampler(RECORDS)
+    made.context = cast(TaskContext, SimpleNamespace(**{**vars(made.context), "data": DataConfig(max_text_length=4)}))
+    made.context.tokenizer.encode_batch = lambda texts: [[4, 5, 6], [4, 5, 7], [4, 8, 6]]  # type: ignore[method-assign]
+    drawn = contrastive_learning._Drawn(RECORDS[0], "one", (), ("two", "three"), (), ())
+    assert made._candidates(drawn).negatives == [[4, 8, 6]]

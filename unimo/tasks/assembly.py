@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
 from unimo.tasks import task_class
+from unimo.tasks.pair_scoring import HEADS
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.distributed import ProcessGroup
 from unimo.training.task import Task, TaskContext
@@ -42,6 +44,7 @@ SHAPE = (
 )
 """What an architecture that is given beside a checkpoint must share with it."""
 
+SCORING_HEADS = HEADS["match"]
 NEW_EMBEDDINGS = {"num_roles": "text_embeddings.roles.", "num_turns": "text_embeddings.turns."}
 """Size that a task may add -> the parameters that begin fresh where a checkpoint has none."""
 
@@ -115,6 +118,10 @@ def build_model(job: JobConfig, task: Task) -> UnimoModel:
     config = fit_config(saved, task.context, added)
     check_positions(config, task)
     model = UnimoModel(config, task.heads())
+    wanted, learned = (set(SCORING_HEADS) & set(heads) for heads in (task.heads(), saved_heads))
+    if wanted and learned and wanted != learned and task.context.processes.is_first:
+        told = f"learned the head {learned.pop()}, which is left out; {wanted.pop()} begins fresh"
+        print(f"unimo: init_from: {job.init_from} {told} (see score)", file=sys.stderr)
     fresh = [NEW_EMBEDDINGS[name] for name in added if not getattr(saved, name)]
     load_arrays(model, read_arrays(job.init_from), Path(job.init_from) / WEIGHTS_NAME, saved_heads, fresh)
     return model

@@ -245,11 +245,13 @@ class CandidateSampler:
         encoded = self._encode([drawn.caption, *drawn.positives, *drawn.negatives, *drawn.texts])
         first_text = 1 + len(drawn.positives)
         first_retrieved = first_text + len(drawn.negatives)
+        kept = slice(self.context.data.max_text_length - 2)  # what differs beyond the cut is no negative
+        negatives = [ids for ids in encoded[first_text:first_retrieved] if ids[kept] != encoded[0][kept]]
         return PairCandidates(
             images[drawn.record.image_id],
             encoded[0],
             encoded[1:first_text],
-            encoded[first_text:first_retrieved],
+            negatives,
             [images[image_id] for image_id in drawn.image_ids],
             encoded[first_retrieved:],
         )
