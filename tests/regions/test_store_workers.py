@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unimo.bench.suite_reader import MEMORY, anonymous_memory
+from unimo.bench.memory_worker import MEMORY, anonymous_memory
 from unimo.regions import FeatureSpec, Regions, RegionStore, RegionStoreWriter
 
 IMAGES, SHAPE = 400, (60, 512)  # 24.6 MB of features on the disk

@@ -32,6 +32,7 @@ def main() -> None:
     from unimo.runtime import apply_settings
 
     apply_settings(is_program=True)
+    paddle.set_device("cpu")
 
     def prepare(work: str, options: dict[str, Any]) -> Run:
         return Clock(options["clock_threads"]).timed(workloads.prepare(work, options))

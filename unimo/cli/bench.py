@@ -73,11 +73,13 @@ def run(arguments: Arguments) -> int:
     if (arguments.texts or arguments.captions) and arguments.dictionary is None:
         raise InputError("dictionary: texts and captions need one to count their tokens")
     set_threads(arguments.threads)
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # peers and clocks are the processor's
+    import paddle
+
     from unimo.bench import SUITES, Bench, run_suite
     from unimo.bench.figures import describe_machine, to_json
     from unimo.files import write_json
 
+    paddle.set_device("cpu")  # peers and clocks are the processor's
     if arguments.suite not in SUITES:
         raise InputError(f"suite: there is no {arguments.suite!r}; there are {', '.join(SUITES)}")
     files = {name: getattr(arguments, name) for name in ("texts", "captions", "dictionary")}
