@@ -51,12 +51,13 @@ def stop_second_process(group: Any) -> None:
 
 
 def launch(configs: list[Path], processes: int, logs: Path, sharding_stage: int = 0, how: str = "fresh") -> Any:
-    """Run jobs in so many processes on gloo; fails with the end of the first log.
+    """Run jobs in so many processes on gloo; fails with the end of every process's log.
 
     Where gloo's processes do not find each other at the start (a port that is not open yet, or one of them that comes
     too late, on a crowded machine), they are started again; a process that dies for a reason of its own dies again.
     """
     import subprocess
+    import time
 
     command = [sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)]
     command += ["--log_dir", str(logs), __file__, how, str(sharding_stage), *map(str, configs)]
@@ -66,7 +67,9 @@ def launch(configs: list[Path], processes: int, logs: Path, sharding_stage: int 
         unmet = any(sign in finished.stdout for sign in (b"Connection refused", b"ProcessGroupGloo.create"))
         if finished.returncode == 0 or not unmet:
             break
-    assert finished.returncode == 0, finished.stdout.decode()[-3000:]
+        time.sleep(5)
+    ends = [f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in sorted(logs.glob("workerlog.*"))]
+    assert finished.returncode == 0, "\n".join([finished.stdout.decode()[-1500:], *ends])
 
 
 if __name__ == "__main__":
