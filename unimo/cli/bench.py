@@ -73,15 +73,15 @@ def run(arguments: Arguments) -> int:
     if (arguments.texts or arguments.captions) and arguments.dictionary is None:
         raise InputError("dictionary: texts and captions need one to count their tokens")
     set_threads(arguments.threads)
-    import paddle
-
     from unimo.bench import SUITES, Bench, run_suite
     from unimo.bench.figures import describe_machine, to_json
     from unimo.files import write_json
 
-    paddle.set_device("cpu")  # peers and clocks are the processor's
     if arguments.suite not in SUITES:
         raise InputError(f"suite: there is no {arguments.suite!r}; there are {', '.join(SUITES)}")
+    import paddle
+
+    paddle.set_device("cpu")  # peers and clocks are the processor's
     files = {name: getattr(arguments, name) for name in ("texts", "captions", "dictionary")}
     bench = Bench(arguments.threads, arguments.repeats, arguments.size, arguments.peers, **files)
     load_before = os.getloadavg()[0]

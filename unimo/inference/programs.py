@@ -10,7 +10,7 @@ import paddle
 from paddle import Tensor, nn
 from paddle.static import InputSpec
 
-from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, attention_bias, attention_mask
+from unimo.modeling import SCORING_HEADS, ModelInputs, UnimoConfig, UnimoModel, attention_bias, attention_mask
 from unimo.modeling.layers import LayerCache
 
 TEXT_INPUTS = ("input_ids", "position_ids")
@@ -60,7 +60,7 @@ def build_programs(model: UnimoModel) -> Mapping[str, Program]:
     if model.region_embeddings is not None:
         sides |= {"image": IMAGE_INPUTS, "pair": (*TEXT_INPUTS, *IMAGE_INPUTS)}
     programs = {side: _encoder(model, side, names) for side, names in sides.items()}
-    if {"match", "cosine"} & set(model.head_sizes) and "pair" in sides:
+    if set(SCORING_HEADS) & set(model.head_sizes) and "pair" in sides:
         layer = Match(model, sides["pair"])
         programs["match"] = Program(layer, _inputs(model.config, sides["pair"]), [Port("scores", (None,))])
     # a conversation's target has roles and turns, which these programs do not read

@@ -19,6 +19,9 @@ from unimo.modeling.layers import RegionEmbeddings, TextEmbeddings, TransformerL
 from unimo.modeling.linear import Linear, for_few_rows
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config, write_model_files
 
+SCORING_HEADS = ("match", "cosine")
+"""The heads that score a text with an image, of which a model has one."""
+
 
 @dataclass(frozen=True)
 class Perturbations:
@@ -88,7 +91,7 @@ class UnimoModel(nn.Layer):
 
     def score(self, pooled_text: Tensor, pooled_image: Tensor) -> Tensor:
         """Score of texts with images by the head that the model has, matching or cosine: [N, D], [N, D] -> [N]."""
-        return self.heads["match" if "match" in self.head_sizes else "cosine"](pooled_text, pooled_image)
+        return self.heads[next(head for head in SCORING_HEADS if head in self.head_sizes)](pooled_text, pooled_image)
 
     def language_logits(self, rows: Tensor) -> Tensor:
         """[N, D] gathered states -> [N, V] logits."""

@@ -1,9 +1,10 @@
 """Numbers too small for a normal float are taken as 0 on an x86-64 CPU.
 
-Attention that has learned to look at one place leaves weights of 1e-40 everywhere else, and a processor takes some
-hundred cycles for each product with such a number: losses and gradients of a tiny model took 2.2 and 3.5 times as long
-at the end of two trainings (tests/benchmarks/RESULTS.md). What is lost lies below 1.2e-38. Whoever tests for the
-smallest floats (hypothesis does) is in for a surprise, which is why programs flush and an import does not.
+A network that has learned is sure of much, and what is left of the rest grows ever smaller; a processor takes some
+hundred cycles for each product with such a number. Losses and gradients of a tiny model took 2.2 and 3.5 times as long
+at the end of two trainings (tests/benchmarks/RESULTS.md; which operations they come from was not traced). What is lost
+lies below 1.2e-38. Whoever tests for the smallest floats (hypothesis does) is in for a surprise, which is why programs
+flush and an import does not.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "flush_denormals",
-        "trained attention is full of denormal numbers (8 late steps' losses and gradients 5.2 -> 1.5 s)",
+        "trained networks are full of denormal numbers (8 late steps' losses and gradients 5.2 -> 1.5 s)",
         can_flush,
         apply=flush_denormals,
         gain="denormal_ms",
@@ -161,11 +161,9 @@ def apply_settings(is_program: bool = False) -> tuple[str, ...]:
             warnings.filterwarnings("ignore", message="No ccache found", category=UserWarning)
         if is_one_of_many() or "OMP_NUM_THREADS" in os.environ:
             _forget_inherited_cores()
-        for setting in SETTINGS:
+    for setting in SETTINGS:
+        if _states.get(setting.name, LEFT_TO_PROGRAMS) == LEFT_TO_PROGRAMS:
             _states[setting.name] = _apply(setting)
-    for name, setting in ((each.name, each) for each in SETTINGS):
-        if is_program and _states[name] == LEFT_TO_PROGRAMS:
-            _states[name] = _apply(setting)
     return tuple(name for name, state in _states.items() if state == "applied")
 
 

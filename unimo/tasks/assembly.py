@@ -17,7 +17,7 @@ from unimo.data.generation_examples import FIRST_POSITION
 from unimo.data.images import ImageSource, open_images, region_input
 from unimo.errors import InputError
 from unimo.manifest import check_listed
-from unimo.modeling import UnimoModel
+from unimo.modeling import SCORING_HEADS, UnimoModel
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config
 from unimo.regions import FeatureSpec, assert_same_features
 from unimo.regions.detector import Detector
@@ -25,7 +25,6 @@ from unimo.regions.detectors import FOLDER_NAME as DETECTOR_FOLDER
 from unimo.regions.detectors import load_detector
 from unimo.regions.extract import read_image
 from unimo.tasks import task_class
-from unimo.tasks.pair_scoring import HEADS
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.distributed import ProcessGroup
 from unimo.training.task import Task, TaskContext
@@ -44,7 +43,6 @@ SHAPE = (
 )
 """What an architecture that is given beside a checkpoint must share with it."""
 
-SCORING_HEADS = HEADS["match"]
 NEW_EMBEDDINGS = {"num_roles": "text_embeddings.roles.", "num_turns": "text_embeddings.turns."}
 """Size that a task may add -> the parameters that begin fresh where a checkpoint has none."""
 

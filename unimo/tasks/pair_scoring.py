@@ -12,14 +12,14 @@ from unimo.data.batch import Batch, collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example
 from unimo.data.generation_examples import generation_example
 from unimo.data.sampling import sequential_batches
-from unimo.modeling import UnimoModel, gather_rows
+from unimo.modeling import SCORING_HEADS, UnimoModel, gather_rows
 from unimo.modeling.tensors import as_tensor
 from unimo.objectives import token_log_probabilities
 from unimo.training.distributed import ProcessGroup
 from unimo.training.task import model_inputs
 
 Scorer = Literal["match", "likelihood"]
-HEADS: Mapping[Scorer, tuple[str, ...]] = {"match": ("match", "cosine"), "likelihood": ("masked_language",)}
+HEADS: Mapping[Scorer, tuple[str, ...]] = {"match": SCORING_HEADS, "likelihood": ("masked_language",)}
 """Scorer -> the heads of which it needs one."""
 
 
