@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"files", "locks"}),
     frozenset({"manifest"}),
     frozenset({"config", "runtime"}),
-    frozenset({"tokenization", "regions"}),
+    frozenset({"tokenization", "regions", "kernels"}),
     frozenset({"modeling", "data", "worlds"}),
     frozenset({"augment"}),
     frozenset({"objectives", "generation", "metrics", "conversion"}),

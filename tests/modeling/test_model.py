@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unimo.errors import InputError
+from unimo.kernels import functions
 from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, attention_bias, attention_mask
 from unimo.modeling.layers import SelfAttention, fused_attention
 from unimo.modeling.linear import Linear
@@ -159,15 +160,22 @@ def test_decoding_reads_copies_that_are_gone_afterwards(sizes: dict[str, int]) -
     np.testing.assert_allclose(logits(), before + 1, atol=1e-5)
 
 
-def test_at_the_width_of_large_nearly_every_weight_is_copied() -> None:
-    """What the docstring says of memory: 24 layers, and the dictionary, which here is small."""
-    model = UnimoModel(UnimoConfig(64, 1024, 1, 16, image_embedding_size=0), {"masked_language": 0})
-    with model.decoding_weights():
-        layers = [each for each in model.layers.sublayers() if isinstance(each, Linear)]
-        assert all(each.copies[0] is not each.weight for each in layers)
-        copied = sum(each.copies[0].size for each in layers)
-    assert 4 * (24 * copied + 1024 * 50_272) == pytest.approx(1.42e9, rel=0.01)
-    assert "1.4 GB" in (UnimoModel.decoding_weights.__doc__ or "")
+@pytest.mark.parametrize("packs", [False, True])
+def test_copies_take_the_memory_that_is_told(packs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Base and large, one layer of all, and the dictionary, which here is small."""
+    if not packs:
+        monkeypatch.setattr(functions, "packed", lambda weight: None)
+    elif functions.packed(paddle.zeros([64, 64])) is None:
+        pytest.skip("oneDNN packs nothing on this processor")
+    for width, num_layers in ((768, 12), (1024, 24)):
+        heads = width // 64
+        model = UnimoModel(UnimoConfig(64, width, 1, heads, image_embedding_size=0), {"masked_language": 0})
+        with model.decoding_weights():
+            layers = [each for each in model.layers.sublayers() if isinstance(each, Linear)]
+            copied = 4 * (num_layers * sum(each.copies[0].num_copied for each in layers) + width * 50_272)
+        told = (0.5e9 if packs else 0.27e9) if width == 768 else 1.4e9
+        assert copied == pytest.approx(told, rel=0.03), (width, copied)
+    assert "up to 0.5 GB for base and 1.4 GB for large" in (UnimoModel.decoding_weights.__doc__ or "")
 
 
 def test_fused_attention_is_that_of_its_parts() -> None:

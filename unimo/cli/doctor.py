@@ -130,7 +130,7 @@ def describe_gains() -> Iterator[str]:
 
 
 def measure(names: list[str]) -> dict[str, float]:
-    """The measurements of :mod:`unimo.runtime.measure` in a new process with the named settings only.
+    """The measurements of :mod:`unimo.bench.gains_worker` in a new process with the named settings only.
 
     Raises:
         MeasurementError: the process failed, or did not end in time.
@@ -141,7 +141,7 @@ def measure(names: list[str]) -> dict[str, float]:
     environment["PYTHONPATH"] = os.pathsep.join(each for each in (str(_source_folder()), *sys.path) if each)
     if "all_cores" in names:
         environment.pop("OMP_NUM_THREADS", None)  # Paddle puts it there when it is imported
-    command = [sys.executable, "-W", "ignore", "-m", "unimo.runtime.measure"]
+    command = [sys.executable, "-W", "ignore", "-m", "unimo.bench.gains_worker"]
     try:
         finished = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=MEASURE_TIMEOUT, check=False

@@ -13,6 +13,7 @@ from paddle import Tensor
 from unimo.generation.largest import largest
 from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
 from unimo.generation.trigrams import TrigramBlocker
+from unimo.kernels import compiled_for
 from unimo.modeling import ModelInputs
 from unimo.modeling.tensors import as_tensor
 
@@ -122,7 +123,9 @@ class BeamSearch:
         """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
         logits = self.next_logits()
         # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
-        top, ids = largest(F.softmax(logits).numpy(), min(self.settings.beam_size, logits.shape[-1]))
+        compiled = compiled_for(logits)
+        probabilities = F.softmax(logits) if compiled is None else compiled.softmax(logits)
+        top, ids = largest(probabilities.numpy(), min(self.settings.beam_size, logits.shape[-1]))
         shape = (*self.beams.finished.shape, ids.shape[-1])
         with np.errstate(divide="ignore"):
             logs = np.log(top.astype(np.float64))

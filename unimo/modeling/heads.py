@@ -10,8 +10,8 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
-from unimo.modeling.layers import layer_norm, linear
-from unimo.modeling.linear import few_rows, reads_copies
+from unimo.modeling.layers import gelu_of, layer_norm, linear
+from unimo.modeling.linear import WeightCopy, reads_copies
 
 
 class Pooler(nn.Layer):
@@ -34,13 +34,13 @@ class MaskedLanguageHead(nn.Layer):
         self.transform = linear(config, config.hidden_size, config.hidden_size)
         self.norm = layer_norm(config)
         self.bias = self.create_parameter([config.vocab_size], is_bias=True)
-        self.copies: list[Tensor] = []
+        self.copies: list[WeightCopy] = []
 
     def forward(self, rows: Tensor, word_embeddings: Tensor) -> Tensor:
         """[N, D] gathered states and [V, D] -> [N, V] logits."""
-        transformed = self.norm(F.gelu(self.transform(rows)))
+        transformed = self.norm(gelu_of(self.transform, rows))
         if self.copies and reads_copies():
-            return few_rows(transformed, self.copies[0], self.bias)
+            return self.copies[0](transformed) + self.bias
         return paddle.matmul(transformed, word_embeddings, transpose_y=True) + self.bias
 
 

@@ -14,6 +14,7 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from unimo.config.architecture import UnimoConfig
+from unimo.kernels import compiled_for
 from unimo.modeling.dropout import Dropout, dropout
 from unimo.modeling.inputs import ModelInputs
 from unimo.modeling.linear import Linear
@@ -27,6 +28,14 @@ def matrix_init(config: UnimoConfig) -> paddle.ParamAttr:
 def linear(config: UnimoConfig, in_size: int, out_size: int) -> Linear:
     """A fully connected layer; the weight is [in, out] as in the release."""
     return Linear(in_size, out_size, matrix_init(config))
+
+
+def gelu_of(projection: Linear, inputs: Tensor) -> Tensor:
+    """gelu(projection(inputs)), exact."""
+    compiled = compiled_for(inputs)
+    if compiled is None:
+        return F.gelu(projection(inputs))
+    return compiled.gelu(projection.product(inputs), projection.bias)
 
 
 def layer_norm(config: UnimoConfig) -> nn.LayerNorm:
@@ -132,6 +141,11 @@ def on_gpu(tensor: Tensor) -> bool:
     return paddle.in_dynamic_mode() and tensor.place.is_gpu_place()
 
 
+def bias_heads(hidden: Tensor, num_heads: int) -> int:
+    """For how many heads the attention bias is written out: 1 where the operation on ``hidden`` spreads it itself."""
+    return 1 if on_gpu(hidden) or compiled_for(hidden) is not None else num_heads
+
+
 def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:
     """Softmax attention as one operation, which never writes the weights to memory where the device has such a kernel.
 
@@ -164,41 +178,45 @@ class SelfAttention(nn.Layer):
         self.dropout_prob = config.attention_probs_dropout_prob
 
     def project(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[..., L, D] -> queries (scaled), keys, values, each [..., H, L, D/H]."""
-        shape = hidden.shape
-        split = self.qkv(hidden).reshape([*shape[:-1], 3, self.num_heads, self.head_size])
-        rank = len(shape)
-        axes = [rank - 1, *range(rank - 2), rank, rank - 2, rank + 1]
-        queries, keys, values = paddle.unbind(split.transpose(axes), axis=0)
+        """[B, L, D] -> queries (scaled), keys, values, each [B, H, L, D/H]."""
+        compiled = compiled_for(hidden)
+        if compiled is not None:
+            return compiled.split_heads(self.qkv.product(hidden), self.qkv.bias, self.num_heads)
+        split = self.qkv(hidden).reshape([*hidden.shape[:-1], 3, self.num_heads, self.head_size])
+        queries, keys, values = paddle.unbind(split.transpose([2, 0, 3, 1, 4]), axis=0)
         return queries * self.head_size**-0.5, keys, values
 
     def forward(self, hidden: Tensor, bias: Tensor) -> Tensor:
-        """[B, L, D] and an additive bias [B, H, L, L] -> [B, L, D]."""
-        queries, keys, values = self.project(hidden)
-        return self.merge(self.attend(queries, keys, values, bias))
+        """[B, L, D] and an additive bias [B, 1 or H, L, L] -> [B, L, D], before the output projection."""
+        return self.merge(self.attend(*self.project(hidden), bias))
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         """Softmax attention: [B, H, L, D/H] three times -> [B, H, L, D/H]; on a GPU by one fused kernel."""
         if on_gpu(queries):
             dropout_prob = self.dropout_prob if self.training else 0.0
             return fused_attention(queries, keys, values, bias, dropout_prob)
-        logits = paddle.matmul(queries, keys, transpose_y=True) + bias
-        weights = dropout(F.softmax(logits), self.dropout_prob, self.training)
+        logits, compiled = paddle.matmul(queries, keys, transpose_y=True), compiled_for(queries)
+        if compiled is not None:
+            weights = compiled.attention_weights(logits, bias, self.dropout_prob if self.training else 0.0)
+        else:
+            weights = dropout(F.softmax(logits + bias), self.dropout_prob, self.training)
         return paddle.matmul(weights, values)
 
     def merge(self, attended: Tensor) -> Tensor:
-        """[..., H, L, D/H] -> [..., L, D] through the output projection."""
-        rank = attended.ndim
-        swapped = attended.transpose([*range(rank - 3), rank - 2, rank - 3, rank - 1])
-        return self.output(swapped.reshape([*swapped.shape[:-2], self.num_heads * self.head_size]))
+        """[B, H, L, D/H] -> [B, L, D]."""
+        swapped = attended.transpose([0, 2, 1, 3])
+        return swapped.reshape([*swapped.shape[:2], self.num_heads * self.head_size])
 
     def step(self, hidden: Tensor, cache: LayerCache, bias: Tensor) -> Tensor:
         """One decoding step: [B, K, D] states of the newest tokens -> [B, K, D]; their slots are added to the cache.
 
-        ``bias`` [B, H, K, P + S] hides padding and what a hypothesis does not descend from.
+        Before the output projection. ``bias`` [B, 1 or H, K, P + S] hides padding and what is not a hypothesis' past.
         """
         queries, keys, values = self.project(hidden)  # [B, H, K, D/H]
         slot_keys, slot_values = cache.add(keys, values)
+        compiled = compiled_for(hidden)
+        if compiled is not None:
+            return compiled.attend_step(queries, cache.keys, cache.values, slot_keys, slot_values, bias)
         prefix_logits = paddle.matmul(queries, cache.keys, transpose_y=True)
         slot_logits = paddle.matmul(queries, slot_keys, transpose_y=True)
         weights = F.softmax(paddle.concat([prefix_logits, slot_logits], axis=-1) + bias)
@@ -233,6 +251,14 @@ class TransformerLayer(nn.Layer):
         return self._finish(hidden, attended), LayerCache(keys, values)
 
     def _finish(self, hidden: Tensor, attended: Tensor) -> Tensor:
-        hidden = self.attention_norm(hidden + self.dropout(attended))
-        fed_forward = self.contract(F.gelu(self.expand(hidden)))
-        return self.output_norm(hidden + self.dropout(fed_forward))
+        hidden = self._add(hidden, attended, self.attention.output, self.attention_norm)
+        return self._add(hidden, gelu_of(self.expand, hidden), self.contract, self.output_norm)
+
+    def _add(self, hidden: Tensor, inputs: Tensor, projection: Linear, norm: nn.LayerNorm) -> Tensor:
+        """The projection of what a sublayer found, added to what went into it."""
+        compiled = compiled_for(hidden)
+        if compiled is None:
+            return norm(hidden + self.dropout(projection(inputs)))
+        dropout_prob = self.dropout.probability if self.training else 0.0
+        product = projection.product(inputs)
+        return compiled.add_norm(product, projection.bias, hidden, norm.weight, norm.bias, norm._epsilon, dropout_prob)

@@ -7,10 +7,14 @@ the same sum.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 from paddle.autograd import PyLayer
+
+from unimo.kernels import compiled_for
 
 
 class _LinearWithFastBias(PyLayer):
@@ -30,6 +34,16 @@ class _LinearWithFastBias(PyLayer):
         return paddle.matmul(gradient, weight, transpose_y=True), weight_gradient, bias_gradient
 
 
+class WeightCopy(Protocol):
+    """A copy of a weight, which [..., in] -> [..., out] goes through."""
+
+    num_copied: int
+    """The numbers that it takes more memory for."""
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """[..., in] -> [..., out], without bias or gradient."""
+
+
 class Linear(nn.Linear):
     """Paddle's Linear, [..., in] -> [..., out], with the faster bias gradient where it helps: training on CPU.
 
@@ -38,16 +52,22 @@ class Linear(nn.Linear):
 
     def __init__(self, in_size: int, out_size: int, weight_attr: paddle.ParamAttr | None = None) -> None:
         super().__init__(in_size, out_size, weight_attr=weight_attr)
-        self.copies: list[Tensor] = []  # a list, for a tensor would become part of what is saved
+        self.copies: list[WeightCopy] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[..., in] -> [..., out]."""
         if self.copies and reads_copies():
-            return few_rows(inputs, self.copies[0], self.bias)
+            return self.copies[0](inputs) + self.bias
         differentiated = paddle.in_dynamic_mode() and paddle.is_grad_enabled() and not self.weight.stop_gradient
         if differentiated and not inputs.stop_gradient and inputs.place.is_cpu_place():
             return _LinearWithFastBias.apply(inputs, self.weight, self.bias)
         return F.linear(inputs, self.weight, self.bias)
+
+    def product(self, inputs: Tensor) -> Tensor:
+        """[..., in] -> [..., out] without the bias, for what adds it along with something else."""
+        if self.copies and reads_copies():
+            return self.copies[0](inputs)
+        return paddle.matmul(inputs, self.weight)
 
 
 LINE, PAGE = 16, 1024  # numbers of a cache line, and of a page of memory
@@ -58,26 +78,31 @@ def reads_copies() -> bool:
     return paddle.in_dynamic_mode() and not paddle.is_grad_enabled()
 
 
-def few_rows(inputs: Tensor, copy: Tensor, bias: Tensor) -> Tensor:
-    """[..., in] -> [..., out] through a weight [in, out + padding] that :func:`for_few_rows` made.
+def for_few_rows(weight: Tensor) -> WeightCopy:
+    """A weight [in, out] as products of few rows go through it fastest here: packed, or with padded rows."""
+    compiled = compiled_for(weight)
+    found = None if compiled is None else compiled.packed(weight)
+    return found or PaddedWeight(weight)
 
-    Two operations in the place of `F.linear`, which asks for a flag each time: 0.1 ms.
+
+class PaddedWeight:
+    """A weight [in, out] whose rows begin at cache lines, and are not whole pages apart.
+
+    Rows a page apart share the same few places of the cache. MKL multiplies 20 rows with 768 x 3072 in 4.2 ms and with
+    768 x 3088 in 2.4, with 768 x 50,265 in 65 and with 768 x 50,272 in 35 (with 50,265 x 768 transposed in 51; Zen 4).
+    For the 1,024 rows of an encoder it is 4%. A weight that needs no padding is not copied.
     """
-    product, size = paddle.matmul(inputs, copy), bias.shape[0]
-    return (product if product.shape[-1] == size else product[..., :size]) + bias
 
+    def __init__(self, weight: Tensor) -> None:
+        in_size, self.out_size = weight.shape
+        size = -(-self.out_size // LINE) * LINE
+        if size % PAGE == 0:
+            size += LINE
+        self.weight, self.num_copied = weight, 0 if size == self.out_size else in_size * size
+        if self.num_copied:
+            self.weight = paddle.concat([weight, paddle.zeros([in_size, size - self.out_size], weight.dtype)], axis=1)
 
-def for_few_rows(weight: Tensor) -> Tensor:
-    """[in, out] -> [in, out + padding]: rows that begin at cache lines, and are not whole pages apart.
-
-    Rows a page apart share the same few places of the cache. The matrix library multiplies 20 rows with 768 x 3072 in
-    4.2 ms and with 768 x 3088 in 2.4, with 768 x 50,265 in 65 and with 768 x 50,272 in 35 (with 50,265 x 768
-    transposed in 51). For the 1,024 rows of an encoder it is 4%. A weight that needs no padding is not copied.
-    """
-    in_size, out_size = weight.shape
-    size = -(-out_size // LINE) * LINE
-    if size % PAGE == 0:
-        size += LINE
-    if size == out_size:
-        return weight
-    return paddle.concat([weight, paddle.zeros([in_size, size - out_size], weight.dtype)], axis=1)
+    def __call__(self, rows: Tensor) -> Tensor:
+        """[..., in] -> [..., out]."""
+        product = paddle.matmul(rows, self.weight)
+        return product if product.shape[-1] == self.out_size else product[..., : self.out_size]

@@ -15,7 +15,7 @@ from unimo.files import atomic_folder
 from unimo.modeling.decoding_state import DecodingState
 from unimo.modeling.heads import HEADS
 from unimo.modeling.inputs import ModelInputs, attention_bias, attention_mask
-from unimo.modeling.layers import RegionEmbeddings, TextEmbeddings, TransformerLayer, on_gpu
+from unimo.modeling.layers import RegionEmbeddings, TextEmbeddings, TransformerLayer, bias_heads
 from unimo.modeling.linear import Linear, for_few_rows
 from unimo.modeling.pretrained import WEIGHTS_NAME, load_arrays, read_arrays, read_config, write_model_files
 
@@ -55,8 +55,7 @@ class UnimoModel(nn.Layer):
         """Encode a batch: -> [B, L, D], regions first, then text."""
         hidden = self.embed(inputs, perturbations)
         mask = attention_mask(inputs.segment_ids, inputs.order_ids)
-        # one for all heads where the fused kernel spreads it itself
-        bias = attention_bias(mask, 1 if on_gpu(mask) else self.config.num_attention_heads)
+        bias = attention_bias(mask, bias_heads(hidden, self.config.num_attention_heads))
         for layer in self.layers:
             hidden = layer(hidden, bias)
         return hidden
@@ -102,8 +101,8 @@ class UnimoModel(nn.Layer):
         """Within it, steps of decoding read copies of large weights that products of few rows go through faster.
 
         The weights must not change meanwhile. On a GPU, and for a model without the language head, nothing is copied.
-        The copies of base (its vocabulary and each layer's widest matrix) take 0.27 GB, those of large, of which nearly
-        every weight is copied, 1.4 GB more of memory as long as it decodes.
+        The copies take up to 0.5 GB for base and 1.4 GB for large, while it decodes: of every weight where they are
+        packed (AVX-512), else of those whose rows are padded.
         """
         words = self.text_embeddings.words.weight
         if "masked_language" not in self.head_sizes or not words.place.is_cpu_place():
@@ -129,7 +128,7 @@ class UnimoModel(nn.Layer):
         """Encode what is given (image, tags, source), once an example, and keep its keys and values."""
         hidden = self.embed(inputs)
         mask = attention_mask(inputs.segment_ids, inputs.order_ids)
-        bias = attention_bias(mask, self.config.num_attention_heads)
+        bias = attention_bias(mask, bias_heads(hidden, self.config.num_attention_heads))
         caches = []
         for layer in self.layers:
             hidden, cache = layer.prefix(hidden, bias)
@@ -143,8 +142,8 @@ class UnimoModel(nn.Layer):
         says which hypotheses live on: :meth:`DecodingState.follow`.
         """
         assert step.input_ids is not None
-        bias = state.open_slots(step.input_ids.shape[1], self.config.num_attention_heads)
         hidden = self.text_embeddings(step)
+        bias = state.open_slots(step.input_ids.shape[1], bias_heads(hidden, self.config.num_attention_heads))
         for layer, cache in zip(self.layers, state.caches, strict=True):
             hidden = layer.step(hidden, cache, bias)
         return hidden

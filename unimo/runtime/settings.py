@@ -11,6 +11,7 @@ those alone. A variable that the user has set already is left as it is.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import math
 import os
 import platform
@@ -44,7 +45,7 @@ class Setting:
     apply: Callable[[], None] | None = None
     """What is done where no variable is enough; works at any time."""
     gain: str = "step_ms"
-    """Of :mod:`unimo.runtime.measure`, what tells its gain."""
+    """Of what ``unimo doctor`` measures, what tells its gain."""
     programs_only: bool = False
     """Whether it changes what other code of the process computes, so that a mere import leaves it alone."""
 
@@ -87,6 +88,11 @@ def _keep_freed_memory() -> None:
     libc.mallopt(M_TOP_PAD, 64 * 1024 * 1024)
 
 
+def has_numba() -> bool:
+    """Whether the compiler of loops is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
 def _wants_all_cores() -> bool:
     return "OMP_NUM_THREADS" not in os.environ and not is_one_of_many()
 
@@ -119,6 +125,12 @@ SETTINGS: tuple[Setting, ...] = (
         apply=flush_denormals,
         gain="denormal_ms",
         programs_only=True,
+    ),
+    Setting(
+        "compiled_loops",
+        "Paddle goes over memory once for every operation between matrix products (gelu of a sum 9 -> 3 ms)",
+        has_numba,
+        apply=lambda: None,  # unimo.kernels asks
     ),
     # MKL's own variable and not OMP_NUM_THREADS: the same gain, and Paddle does not warn of it on every import
     Setting(

@@ -13,6 +13,7 @@ from paddle import Tensor, nn
 
 from unimo.config.job import OptimizerConfig
 from unimo.errors import InputError
+from unimo.kernels import compiled_for
 
 
 def decays(name: str) -> bool:
@@ -44,6 +45,26 @@ def clip_gradients(parameters: Sequence[Tensor], max_norm: float) -> Tensor:
     return norm
 
 
+class _CompiledAdamW(paddle.optimizer.AdamW):
+    """Paddle's, which updates a parameter in one pass over memory where the compiled loop can."""
+
+    def _append_optimize_op(self, block: Any, param_and_grad: Any) -> None:
+        parameter, gradient = param_and_grad
+        compiled = compiled_for(parameter)
+        if compiled is None:
+            super()._append_optimize_op(block, param_and_grad)
+            return
+        names = (self._moment1_acc_str, self._moment2_acc_str, self._beta1_pow_acc_str, self._beta2_pow_acc_str)
+        moment, square, *powers = (self._get_accumulator_master(name, parameter) for name in names)
+        rest1, rest2 = (1.0 - power.item() for power in powers)  # what the moments lack of their full weight
+        rate, root = self.get_lr(), math.sqrt(rest2)
+        kept = 1.0 - rate * self._weight_decay if self._apply_decay_param_fun(parameter.name) else 1.0
+        betas = (self._beta1, self._beta2)
+        compiled.adamw(parameter, gradient, (moment, square), betas, rate * root / rest1, kept, self._epsilon * root)
+        for power, beta in zip(powers, betas, strict=True):
+            power.scale_(beta)
+
+
 class AdamW:
     """Adam with decoupled decay: p <- p_adam - decay * rate * p_old, moments kept under the parameters' own names.
 
@@ -61,7 +82,7 @@ class AdamW:
             parameter.name = name  # the state is saved by name, so it must not depend on the order of creation
             self.parameters.append(parameter)
         self._updates = 0
-        self._adamw = paddle.optimizer.AdamW(
+        self._adamw = _CompiledAdamW(
             learning_rate=config.learning_rate,
             beta1=config.beta1,
             beta2=config.beta2,

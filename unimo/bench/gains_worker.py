@@ -1,4 +1,7 @@
-"""How fast this process computes, in a few seconds: ``python -m unimo.runtime.measure`` prints one JSON object."""
+"""How fast this process computes, in a few seconds: ``python -m unimo.bench.gains_worker`` prints one JSON object.
+
+``unimo doctor`` starts it with one runtime setting after another switched off, and so learns what each gains.
+"""
 
 from __future__ import annotations
 
@@ -27,22 +30,25 @@ def best_of(run: Callable[[], Any], repeats: int) -> float:
 def measure() -> dict[str, float]:
     """Milliseconds of a matrix product, a relu, a transpose, a product of denormal numbers, an encoder layer's step.
 
-    The step is forward and backward of one layer of width 768 on [4, 128, 768]; ``step_sum`` is the sum of its
-    outputs, which must not depend on the settings.
+    The step is forward and backward of one layer of base on [4, 128, 768], without dropout; ``step_sum`` is the sum of
+    its outputs, which must not depend on the settings.
     """
     import paddle
     import paddle.nn.functional as F
 
+    from unimo.modeling import UnimoConfig
+    from unimo.modeling.layers import TransformerLayer
+
     paddle.set_device("cpu")
     paddle.seed(SEED)
     square, wide = paddle.rand([1024, 1024]), paddle.rand([1000, 3072])
-    layer = paddle.nn.TransformerEncoderLayer(768, 12, 3072, dropout=0.0, normalize_before=False)
-    inputs = paddle.rand([4, 128, 768])
+    layer = TransformerLayer(UnimoConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    inputs, bias = paddle.rand([4, 128, 768]), paddle.zeros([4, 12, 128, 128])
     weights, values = paddle.full([12, 128, 128], 1e-40), paddle.rand([12, 128, 64])
     sums = []
 
     def step() -> None:
-        outputs = layer(inputs)
+        outputs = layer(inputs, bias)
         outputs.square().mean().backward()
         sums.append(float(outputs.abs().sum()))
         layer.clear_gradients()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from unimo.runtime.measure import best_of
+from unimo.bench.gains_worker import best_of
 
 
 def test_best_of_takes_the_shortest_after_a_warm_up() -> None:

@@ -1,0 +1,276 @@
+"""The compiled loops as operations of Paddle, with their gradients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import paddle
+from paddle import Tensor
+from paddle.autograd import PyLayer
+
+from unimo.kernels import loops
+from unimo.kernels.onednn import packed as packed
+from unimo.kernels.sharing import addresses, empty, num_parts, over_rows
+
+RANGE = 1 << 32  # of the random numbers that decide on an element
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One draw of dropout: which elements are dropped follows from it, so that no mask is kept."""
+
+    seed: np.uint32
+    other_seed: np.uint32
+    threshold: np.uint32
+    scale: np.float32
+
+    @classmethod
+    def draw(cls, probability: float) -> Drop:
+        """A new one, seeded by Paddle's generator; the share that is dropped is exact to 2^-32."""
+        if probability == 0.0:
+            return NOTHING
+        first, second = paddle.randint(0, 2**31 - 1, [2]).tolist()
+        threshold = min(round(probability * RANGE), RANGE - 1)
+        scale = 0.0 if probability == 1.0 else RANGE / (RANGE - threshold)
+        return cls(np.uint32(first), np.uint32(second), np.uint32(threshold), np.float32(scale))
+
+    @property
+    def numbers(self) -> tuple[np.uint32, np.uint32, np.uint32, np.float32]:
+        """As the loops take it."""
+        return self.seed, self.other_seed, self.threshold, self.scale
+
+
+NOTHING = Drop(np.uint32(0), np.uint32(0), np.uint32(0), np.float32(1.0))
+
+
+def _rows(tensor: Tensor) -> tuple[int, int]:
+    """Number and size of its rows."""
+    shape = tensor.shape
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def _sums(num_rows: int, size: int, sets: int = 1) -> Tensor:
+    """Zeros [parts, sets, size] for the sums of each part of the rows."""
+    return paddle.zeros([num_parts(num_rows, size), sets, size])
+
+
+def _note(ctx: Any, *tensors: Tensor) -> None:
+    """Remember which of the operation's tensors want a gradient."""
+    ctx.wanted = [not tensor.stop_gradient for tensor in tensors]
+
+
+def _wanted(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    """The gradients of the tensors that want one, None for the others, as Paddle demands."""
+    return tuple(each if wanted else None for each, wanted in zip(gradients, ctx.wanted, strict=True))
+
+
+def _drop(values: Tensor, drop: Drop) -> Tensor:
+    (num_rows, size), out = _rows(values), empty(values.shape)
+    over_rows(loops.dropped, num_rows, size, *addresses(values, out), size, drop.numbers)
+    return out
+
+
+class _Dropout(PyLayer):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, drop: Drop) -> Tensor:
+        ctx.drop = drop
+        return _drop(values, drop)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _drop(gradient.contiguous(), ctx.drop)
+
+
+def dropout(values: Tensor, probability: float) -> Tensor:
+    """A share of the values set to 0 and the others scaled up; any shape. Paddle's seed fixes which."""
+    return _Dropout.apply(values.contiguous(), Drop.draw(probability))
+
+
+def _gelu(product: Tensor, bias: Tensor) -> Tensor:
+    (num_rows, size), out = _rows(product), empty(product.shape)
+    over_rows(loops.gelu, num_rows, size, *addresses(product, bias, out), size)
+    return out
+
+
+class _Gelu(PyLayer):
+    @staticmethod
+    def forward(ctx: Any, product: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(product, bias)
+        _note(ctx, product, bias)
+        return _gelu(product, bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        product, bias = ctx.saved_tensor()
+        (num_rows, size), out = _rows(product), empty(product.shape)
+        sums = _sums(num_rows, size)
+        pointers = addresses(product, bias, gradient.contiguous(), out, sums)
+        over_rows(loops.gelu_gradient, num_rows, size, *pointers, size)
+        return _wanted(ctx, out, sums.sum([0, 1]))
+
+
+def gelu(product: Tensor, bias: Tensor) -> Tensor:
+    """gelu(product + bias), exact: [..., N] and [N] -> [..., N]."""
+    product = product.contiguous()
+    return _Gelu.apply(product, bias) if paddle.is_grad_enabled() else _gelu(product, bias)
+
+
+def _softmax(logits: Tensor, bias: Tensor) -> Tensor:
+    (num_rows, size), out = _rows(logits), empty(logits.shape)
+    spread = logits.shape[1] // bias.shape[1]
+    over_rows(loops.softmax, num_rows, size, *addresses(logits, bias, out), size, logits.shape[2], spread)
+    return out
+
+
+class _AttentionWeights(PyLayer):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, bias: Tensor, drop: Drop) -> Tensor:
+        weights = _softmax(logits, bias)
+        ctx.save_for_backward(weights)
+        ctx.drop = drop
+        return _drop(weights, drop) if drop.threshold else weights
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (weights,) = ctx.saved_tensor()
+        (num_rows, size), out = _rows(weights), empty(weights.shape)
+        pointers = addresses(weights, gradient.contiguous(), out)
+        over_rows(loops.softmax_gradient, num_rows, size, *pointers, size, ctx.drop.numbers)
+        return out, None
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Softmax of each row [N, V], without gradient."""
+    logits = logits.contiguous()
+    (num_rows, size), out = logits.shape, empty(logits.shape)
+    nothing = paddle.zeros([size])
+    over_rows(loops.softmax, num_rows, size, *addresses(logits, nothing, out), size, 1, num_rows)
+    return out
+
+
+def attention_weights(logits: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:
+    """dropout(softmax(logits + bias)): [B, H, Q, K] and a bias [B, 1 or H, Q, K], which has no gradient."""
+    logits, bias = logits.contiguous(), bias.contiguous()
+    if not paddle.is_grad_enabled() and dropout_prob == 0.0:
+        return _softmax(logits, bias)
+    return _AttentionWeights.apply(logits, bias, Drop.draw(dropout_prob))
+
+
+def _add_norm(
+    update: Tensor, bias: Tensor, residual: Tensor, gain: Tensor, shift: Tensor, epsilon: float, drop: Drop
+) -> tuple[Tensor, Tensor]:
+    """The sum before the normalisation, and what is normalised."""
+    (num_rows, size), added, out = _rows(update), empty(update.shape), empty(update.shape)
+    pointers = addresses(update, bias, residual, gain, shift, added, out)
+    over_rows(loops.add_norm, num_rows, size, *pointers, size, epsilon, drop.numbers)
+    return added, out
+
+
+class _AddNorm(PyLayer):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        update: Tensor,
+        bias: Tensor,
+        residual: Tensor,
+        gain: Tensor,
+        shift: Tensor,
+        epsilon: float,
+        drop: Drop,
+    ) -> Tensor:
+        added, out = _add_norm(update, bias, residual, gain, shift, epsilon, drop)
+        ctx.save_for_backward(added, gain)
+        ctx.epsilon, ctx.drop = epsilon, drop
+        _note(ctx, update, bias, residual, gain, shift)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        added, gain = ctx.saved_tensor()
+        num_rows, size = _rows(added)
+        to_residual, to_update, sums = empty(added.shape), empty(added.shape), _sums(num_rows, size, 3)
+        pointers = addresses(added, gain, gradient.contiguous(), to_residual, to_update, sums)
+        over_rows(loops.add_norm_gradient, num_rows, size, *pointers, size, ctx.epsilon, ctx.drop.numbers)
+        to_bias, to_gain, to_shift = paddle.unbind(sums.sum(0))
+        return _wanted(ctx, to_update, to_bias, to_residual, to_gain, to_shift)
+
+
+def add_norm(
+    update: Tensor, bias: Tensor, residual: Tensor, gain: Tensor, shift: Tensor, epsilon: float, dropout_prob: float
+) -> Tensor:
+    """Layer normalisation of residual + dropout(update + bias), [..., N] -> [..., N]; all but these two are [N]."""
+    update, residual, drop = update.contiguous(), residual.contiguous(), Drop.draw(dropout_prob)
+    if not paddle.is_grad_enabled():
+        return _add_norm(update, bias, residual, gain, shift, epsilon, drop)[1]
+    return _AddNorm.apply(update, bias, residual, gain, shift, epsilon, drop)
+
+
+def _split_heads(product: Tensor, bias: Tensor, num_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    batch, length, size = product.shape
+    width = size // (3 * num_heads)
+    queries, keys, values = (empty([batch, num_heads, length, width]) for _ in range(3))
+    pointers = addresses(product, bias, queries, keys, values)
+    over_rows(loops.split_heads, batch * length, size, *pointers, (length, num_heads, width))
+    return queries, keys, values
+
+
+class _SplitHeads(PyLayer):
+    @staticmethod
+    def forward(ctx: Any, product: Tensor, bias: Tensor, num_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+        _note(ctx, product, bias)
+        return _split_heads(product, bias, num_heads)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        batch, heads, length, width = gradients[0].shape
+        num_rows, size = batch * length, 3 * heads * width
+        out, sums = empty([batch, length, size]), _sums(num_rows, size)
+        pointers = addresses(*(each.contiguous() for each in gradients), out, sums)
+        over_rows(loops.split_heads_gradient, num_rows, size, *pointers, (length, heads, width))
+        return _wanted(ctx, out, sums.sum([0, 1]))
+
+
+def split_heads(product: Tensor, bias: Tensor, num_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, over the root of their width, keys and values: [B, L, 3 D] and bias [3 D] -> three of [B, H, L, D/H]."""
+    product = product.contiguous()
+    if not paddle.is_grad_enabled():
+        return _split_heads(product, bias, num_heads)
+    return _SplitHeads.apply(product, bias, num_heads)
+
+
+def attend_step(
+    queries: Tensor, keys: Tensor, values: Tensor, slot_keys: Tensor, slot_values: Tensor, bias: Tensor
+) -> Tensor:
+    """A decoding step's attention, without gradient: -> [B, K, D].
+
+    Args:
+        queries: [B, H, K, D/H], scaled already.
+        keys: [B, H, P, D/H] of the prefix.
+        values: the same of its values.
+        slot_keys: [B, H, S, D/H] of generated tokens.
+        slot_values: the same of their values.
+        bias: [B, 1, K, P + S], negative where a hypothesis must not look; it must look somewhere.
+    """
+    batch, heads, count, width = queries.shape
+    sizes = (heads, count, keys.shape[2], slot_keys.shape[2], width)
+    out = empty([batch, count, heads * width])
+    pointers = addresses(queries, keys, values, slot_keys, slot_values, bias, out)
+    over_rows(loops.attend_step, batch * heads, count * width * (sizes[2] + sizes[3]), *pointers, sizes)
+    return out
+
+
+def adamw(
+    parameter: Tensor,
+    gradient: Tensor,
+    moments: tuple[Tensor, Tensor],
+    betas: tuple[float, float],
+    rate: float,
+    kept: float,
+    epsilon: float,
+) -> None:
+    """Update a parameter and its moments in place; see :func:`unimo.kernels.loops.adamw`. Any one shape."""
+    pointers = addresses(parameter, gradient, *moments)
+    over_rows(loops.adamw, parameter.size, 1, *pointers, parameter.size, betas, rate, kept, epsilon)

@@ -1,0 +1,454 @@
+"""The compiled loops: what lies between a Transformer's matrix products, each in one pass over memory.
+
+Every loop reads and writes rows ``first`` to ``last`` (without it) of float32 arrays that are given by their addresses;
+``part`` numbers the threads that share the rows out, so that each adds up sums of its own. Sizes must be right, for
+nothing is checked here. All loops stand in this one file because numba, which keeps compiled code on disk, notices
+changes of a loop's own file alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import carray, njit, types
+from numba.core.errors import NumbaError
+from numba.extending import intrinsic
+
+F32, U32, I32 = np.float32, np.uint32, np.int32
+BYTES = 4
+
+# sums may be taken in any order, which lets them use vectors; not a number and infinite stay what they are
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def _compiled(function: Any) -> Any:
+    """The function as machine code, made at its first call, without the interpreter's lock, and kept on disk."""
+    options: dict[str, Any] = {"fastmath": FAST_MATH, "error_model": "numpy", "nogil": True}
+    try:
+        return njit(cache=True, **options)(function)
+    except (RuntimeError, NumbaError):  # no folder to keep it in can be written to
+        return njit(**options)(function)
+
+
+_inlined = njit(inline="always", fastmath=FAST_MATH, error_model="numpy")
+
+
+def _make_pointer(typing: Any, address: Any) -> Any:
+    """An address as a pointer to float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.float32)(address), generate
+
+
+_pointer: Any = intrinsic(_make_pointer)
+
+
+@_inlined
+def _row(address: int, number: int, size: int) -> Any:
+    """One row of an array of rows of ``size`` numbers."""
+    return carray(_pointer(address + number * size * BYTES), (size,))
+
+
+@_inlined
+def _exp(x: Any) -> Any:
+    """e^x to 2 units in the last place, between e^-87 and e^88, where it stays: 2^n times a Taylor polynomial."""
+    x = F32(-87.0) if x < F32(-87.0) else x  # in this order not a number passes
+    x = F32(88.0) if x > F32(88.0) else x
+    n = np.floor(x * F32(1.4426950408889634) + F32(0.5))
+    x = (x - n * F32(0.693359375)) + n * F32(2.12194440054690583e-4)  # ln 2 in two parts, the first without rounding
+    series = F32(1 / 5040)
+    series = series * x + F32(1 / 720)
+    series = series * x + F32(1 / 120)
+    series = series * x + F32(1 / 24)
+    series = series * x + F32(1 / 6)
+    series = series * x + F32(0.5)
+    series = series * x + F32(1.0)
+    series = series * x + F32(1.0)
+    return series * I32((I32(n) + I32(127)) << I32(23)).view(F32)
+
+
+@_inlined
+def _normal(x: Any) -> Any:
+    """The normal distribution's share below x, and its density at x: to 1e-7 (Abramowitz and Stegun 7.1.26)."""
+    gauss = _exp(F32(-0.5) * x * x)
+    t = F32(1.0) / (F32(1.0) + F32(0.3275911 / math.sqrt(2.0)) * abs(x))
+    series = F32(1.061405429)
+    series = series * t + F32(-1.453152027)
+    series = series * t + F32(1.421413741)
+    series = series * t + F32(-0.284496736)
+    series = series * t + F32(0.254829592)
+    tail = F32(0.5) * series * t * gauss
+    return (tail if x < F32(0.0) else F32(1.0) - tail), gauss * F32(1 / math.sqrt(2.0 * math.pi))
+
+
+@_inlined
+def _mixed(x: Any) -> Any:
+    """Every bit of 32 depends on every other: multiplications and shifts (the finaliser of MurmurHash 3)."""
+    x = U32((x ^ (x >> U32(16))) * U32(0x85EBCA6B))
+    x = U32((x ^ (x >> U32(13))) * U32(0xC2B2AE35))
+    return U32(x ^ (x >> U32(16)))
+
+
+@_inlined
+def _factor(number: Any, seed: Any, other_seed: Any, threshold: Any, scale: Any) -> Any:
+    """What dropout multiplies element ``number`` by: ``scale``, or 0 where 32 random bits lie below ``threshold``."""
+    bits = _mixed(_mixed(U32(number + seed)) ^ other_seed)  # numba's sums of 32 bits have 64
+    return scale if bits >= threshold else F32(0.0)
+
+
+@_compiled
+def dropped(values: int, out: int, size: int, drop: Any, part: int, first: int, last: int) -> None:
+    """Values times their factors of dropout; of gradients too. ``drop``: see :func:`unimo.kernels.dropout.draw`."""
+    seed, other, threshold, scale = drop
+    for r in range(first, last):
+        value, target = _row(values, r, size), _row(out, r, size)
+        start = U32(r * size)
+        for i in range(size):
+            target[i] = value[i] * _factor(start + U32(i), seed, other, threshold, scale)
+
+
+@_compiled
+def gelu(product: int, bias: int, out: int, size: int, part: int, first: int, last: int) -> None:
+    """gelu(product + bias), exact."""
+    shift = _row(bias, 0, size)
+    for r in range(first, last):
+        value, target = _row(product, r, size), _row(out, r, size)
+        for i in range(size):
+            x = value[i] + shift[i]
+            target[i] = x * _normal(x)[0]
+
+
+@_compiled
+def gelu_gradient(
+    product: int, bias: int, gradient: int, out: int, bias_sums: int, size: int, part: int, first: int, last: int
+) -> None:
+    """Gradient of :func:`gelu` by the product; that by the bias is added to row ``part`` of ``bias_sums``."""
+    shift, sums = _row(bias, 0, size), _row(bias_sums, part, size)
+    for r in range(first, last):
+        value, outer, target = _row(product, r, size), _row(gradient, r, size), _row(out, r, size)
+        for i in range(size):
+            x = value[i] + shift[i]
+            share, density = _normal(x)
+            inner = outer[i] * (share + x * density)
+            target[i] = inner
+            sums[i] += inner
+
+
+@_inlined
+def _ordered(bits: Any) -> Any:
+    """The bits of a float as a number of the same order, and back: maxima of integers take vectors, of floats not."""
+    return bits ^ ((bits >> I32(31)) & I32(0x7FFFFFFF))
+
+
+@_inlined
+def _largest(values: Any, size: int) -> Any:
+    """The largest of a row; not a number where one is that, of positive sign."""
+    top = I32(-0x80000000)
+    for i in range(size):
+        top = max(top, I32(_ordered(F32(values[i]).view(I32))))
+    return I32(_ordered(top)).view(F32)
+
+
+@_compiled
+def softmax(
+    logits: int, bias: int, out: int, size: int, queries: int, spread: int, part: int, first: int, last: int
+) -> None:
+    """Softmax of each row of logits + bias.
+
+    The logits are of B x H x ``queries`` rows; the bias of as many (``spread`` 1), or of B x ``queries``, one for all
+    of ``spread`` = H heads.
+    """
+    for r in range(first, last):
+        value, target = _row(logits, r, size), _row(out, r, size)
+        shift = _row(bias, r // (queries * spread) * queries + r % queries, size)
+        for i in range(size):
+            target[i] = value[i] + shift[i]
+        top = _largest(target, size)
+        total = F32(0.0)
+        for i in range(size):
+            x = _exp(target[i] - top)
+            target[i] = x
+            total += x
+        share = F32(1.0) / total
+        for i in range(size):
+            target[i] *= share
+
+
+@_compiled
+def softmax_gradient(
+    weights: int, gradient: int, out: int, size: int, drop: Any, part: int, first: int, last: int
+) -> None:
+    """Gradient of :func:`softmax` by the logits; ``gradient`` is that by the weights after dropout."""
+    seed, other, threshold, scale = drop
+    for r in range(first, last):
+        weight, outer, target = _row(weights, r, size), _row(gradient, r, size), _row(out, r, size)
+        start, total = U32(r * size), F32(0.0)
+        for i in range(size):
+            x = outer[i] * _factor(start + U32(i), seed, other, threshold, scale)
+            target[i] = x
+            total += x * weight[i]
+        for i in range(size):
+            target[i] = weight[i] * (target[i] - total)
+
+
+@_inlined
+def _moments(values: Any, size: int, epsilon: Any) -> Any:
+    """Mean of a row, and one over its standard deviation."""
+    total = F32(0.0)
+    for i in range(size):
+        total += values[i]
+    mean = total / F32(size)
+    squares = F32(0.0)
+    for i in range(size):
+        squares += (values[i] - mean) * (values[i] - mean)
+    return mean, F32(1.0) / np.sqrt(squares / F32(size) + F32(epsilon))
+
+
+@_compiled
+def add_norm(
+    update: int,
+    bias: int,
+    residual: int,
+    gain: int,
+    shift: int,
+    added: int,
+    out: int,
+    size: int,
+    epsilon: float,
+    drop: Any,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """added = residual + dropout(update + bias), and its layer normalisation."""
+    seed, other, threshold, scale = drop
+    offset, gains, shifts = _row(bias, 0, size), _row(gain, 0, size), _row(shift, 0, size)
+    for r in range(first, last):
+        value, old, total, target = (
+            _row(update, r, size),
+            _row(residual, r, size),
+            _row(added, r, size),
+            _row(out, r, size),
+        )
+        start = U32(r * size)
+        if threshold == U32(0):
+            for i in range(size):
+                total[i] = old[i] + value[i] + offset[i]
+        else:
+            for i in range(size):
+                total[i] = old[i] + (value[i] + offset[i]) * _factor(start + U32(i), seed, other, threshold, scale)
+        mean, inverse = _moments(total, size, epsilon)
+        for i in range(size):
+            target[i] = (total[i] - mean) * inverse * gains[i] + shifts[i]
+
+
+@_compiled
+def add_norm_gradient(
+    added: int,
+    gain: int,
+    gradient: int,
+    residual_out: int,
+    update_out: int,
+    sums: int,
+    size: int,
+    epsilon: float,
+    drop: Any,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """Gradients of :func:`add_norm` by residual and update.
+
+    Those by bias, gain and shift are added to rows 3 ``part``, 3 ``part`` + 1 and 3 ``part`` + 2 of ``sums``.
+    """
+    seed, other, threshold, scale = drop
+    gains = _row(gain, 0, size)
+    bias_sum, gain_sum, shift_sum = (
+        _row(sums, 3 * part, size),
+        _row(sums, 3 * part + 1, size),
+        _row(sums, 3 * part + 2, size),
+    )
+    for r in range(first, last):
+        total, outer = _row(added, r, size), _row(gradient, r, size)
+        to_residual, to_update = _row(residual_out, r, size), _row(update_out, r, size)
+        start = U32(r * size)
+        mean, inverse = _moments(total, size, epsilon)
+        plain, tilted = F32(0.0), F32(0.0)
+        for i in range(size):
+            normal = (total[i] - mean) * inverse
+            inner = outer[i] * gains[i]
+            to_residual[i] = inner
+            plain += inner
+            tilted += inner * normal
+            gain_sum[i] += outer[i] * normal
+            shift_sum[i] += outer[i]
+        plain, tilted = plain / F32(size), tilted / F32(size)
+        for i in range(size):
+            normal = (total[i] - mean) * inverse
+            inner = (to_residual[i] - plain - normal * tilted) * inverse
+            to_residual[i] = inner
+            passed = inner * _factor(start + U32(i), seed, other, threshold, scale)
+            to_update[i] = passed
+            bias_sum[i] += passed
+
+
+@_compiled
+def split_heads(
+    product: int,
+    bias: int,
+    queries: int,
+    keys: int,
+    values: int,
+    sizes: Any,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """Rows of [B, L, 3 H W] + bias into three arrays [B, H, L, W], the queries divided by the root of W."""
+    length, heads, width = sizes
+    size, scale = heads * width, F32(1.0 / math.sqrt(width))
+    shift = _row(bias, 0, 3 * size)
+    for r in range(first, last):
+        row = _row(product, r, 3 * size)
+        for h in range(heads):
+            place = (r // length * heads + h) * length + r % length
+            query, key, value = _row(queries, place, width), _row(keys, place, width), _row(values, place, width)
+            start = h * width
+            for i in range(width):
+                query[i] = (row[start + i] + shift[start + i]) * scale
+            for i in range(width):
+                key[i] = row[size + start + i] + shift[size + start + i]
+            for i in range(width):
+                value[i] = row[2 * size + start + i] + shift[2 * size + start + i]
+
+
+@_compiled
+def split_heads_gradient(
+    queries: int,
+    keys: int,
+    values: int,
+    out: int,
+    sums: int,
+    sizes: Any,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """Gradient of :func:`split_heads` by the product; that by the bias is added to row ``part`` of ``sums``."""
+    length, heads, width = sizes
+    size, scale = heads * width, F32(1.0 / math.sqrt(width))
+    total = _row(sums, part, 3 * size)
+    for r in range(first, last):
+        row = _row(out, r, 3 * size)
+        for h in range(heads):
+            place = (r // length * heads + h) * length + r % length
+            query, key, value = _row(queries, place, width), _row(keys, place, width), _row(values, place, width)
+            start = h * width
+            for i in range(width):
+                row[start + i] = query[i] * scale
+            for i in range(width):
+                row[size + start + i] = key[i]
+            for i in range(width):
+                row[2 * size + start + i] = value[i]
+        for i in range(3 * size):
+            total[i] += row[i]
+
+
+@_inlined
+def _place(prefix: int, slots: int, number: int, place: int, length: int, num_slots: int, width: int) -> Any:
+    """A key or value: of the prefix's ``length`` places, or of the slots that follow."""
+    if place < length:
+        return _row(prefix, number * length + place, width)
+    return _row(slots, number * num_slots + place - length, width)
+
+
+@_compiled
+def attend_step(
+    queries: int,
+    keys: int,
+    values: int,
+    slot_keys: int,
+    slot_values: int,
+    bias: int,
+    out: int,
+    sizes: Any,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """A decoding step's attention, [B, K, H W]: of K hypotheses to P positions of the prefix and S slots.
+
+    A row is one head of one example. ``bias`` [B, K, P + S] is negative where a hypothesis must not look; it must look
+    somewhere. Queries are scaled already.
+    """
+    heads, count, length, slots, width = sizes
+    weights, total = np.empty(length + slots, F32), np.empty(width, F32)
+    for r in range(first, last):
+        example, head = r // heads, r % heads
+        for k in range(count):
+            query, hidden = _row(queries, r * count + k, width), _row(bias, example * count + k, length + slots)
+            for j in range(length + slots):
+                if hidden[j] < F32(0.0):
+                    weights[j] = F32(-np.inf)
+                    continue
+                key = (
+                    _row(keys, r * length + j, width) if j < length else _row(slot_keys, r * slots + j - length, width)
+                )
+                product = F32(0.0)
+                for i in range(width):
+                    product += query[i] * key[i]
+                weights[j] = product
+            top = _largest(weights, length + slots)
+            norm = F32(0.0)
+            for i in range(width):
+                total[i] = F32(0.0)
+            for j in range(length + slots):
+                if hidden[j] < F32(0.0):
+                    continue
+                weight = _exp(weights[j] - top)
+                norm += weight
+                value = (
+                    _row(values, r * length + j, width)
+                    if j < length
+                    else _row(slot_values, r * slots + j - length, width)
+                )
+                for i in range(width):
+                    total[i] += weight * value[i]
+            target = _row(out, (example * count + k) * heads + head, width)
+            for i in range(width):
+                target[i] = total[i] / norm
+
+
+@_compiled
+def adamw(
+    parameter: int,
+    gradient: int,
+    moment: int,
+    square: int,
+    size: int,
+    betas: Any,
+    rate: float,
+    kept: float,
+    epsilon: float,
+    part: int,
+    first: int,
+    last: int,
+) -> None:
+    """An update of numbers ``first`` to ``last`` of ``size``.
+
+    Both moments move towards the gradient and its square, then
+    parameter = ``kept`` * parameter - ``rate`` * moment / (root of square + ``epsilon``).
+    """
+    weight, slope = _row(parameter, 0, size), _row(gradient, 0, size)
+    mean, spread = _row(moment, 0, size), _row(square, 0, size)
+    beta1, beta2, step, old, least = F32(betas[0]), F32(betas[1]), F32(rate), F32(kept), F32(epsilon)
+    rest1, rest2 = F32(1.0 - betas[0]), F32(1.0 - betas[1])
+    for i in range(first, last):
+        x = slope[i]
+        mean[i] = beta1 * mean[i] + rest1 * x
+        spread[i] = beta2 * spread[i] + rest2 * x * x
+        weight[i] = old * weight[i] - step * mean[i] / (np.sqrt(spread[i]) + least)
