@@ -176,7 +176,7 @@ def test_what_is_not_finite_stays_so(value: float) -> None:
     normed = functions.add_norm(given, nothing, paddle.zeros([1, 40]), ones, nothing, 1e-5, 0.0)
     assert np.isnan(normed.numpy()).all()
     weights = functions.attention_weights(given.reshape([1, 1, 1, 40]), paddle.zeros([1, 1, 1, 40]), 0.0).numpy()
-    assert np.isfinite(weights).all() == (value == -math.inf)  # a logit of -inf is a weight of 0
+    assert np.isfinite(weights).all() == (value == -math.inf)  # a logit of -inf is a weight of e^-64, as Paddle has it
     if math.isnan(value):
         assert np.isnan(functions.gelu(given, nothing).numpy()[0, 17]) and np.isnan(weights).all()
 
@@ -228,7 +228,14 @@ def test_a_steps_attention_is_that_to_prefix_and_slots_in_one(slots: int, hypoth
     np.testing.assert_allclose(found.numpy(), expected.numpy(), **TOLERANCE)
 
 
-def test_softmax_of_a_vocabulary(threads: int) -> None:
-    (logits,) = tensors([7, 999], scale=5.0)
-    with paddle.no_grad():
-        np.testing.assert_allclose(functions.softmax(logits).numpy(), F.softmax(logits).numpy(), **TOLERANCE)
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("width", [5, 63, 64, 200, 1000])
+def test_the_most_likely_are_those_of_a_whole_sort(width: int, count: int, threads: int) -> None:
+    (logits,) = tensors([7, width], scale=5.0)
+    for given in (logits, (logits / 4).round(), paddle.zeros([2, width]) - 1e18, logits - 200.0 * (logits < 0)):
+        with paddle.no_grad():
+            found, places = functions.most_likely(given, count)
+            shares = F.softmax(given).numpy()
+        order = np.argsort(-given.numpy().clip(given.numpy().max(axis=1, keepdims=True) - 64), axis=1, kind="stable")
+        assert (places == order[:, :count]).all()
+        np.testing.assert_allclose(found, np.take_along_axis(shares, places, axis=1), rtol=2e-6, atol=1e-30)

@@ -34,10 +34,11 @@ def packs_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("packs_everything")
 @pytest.mark.parametrize(("in_size", "out_size"), [(64, 192), (48, 50), (7, 3), (128, 1025)])
 @pytest.mark.parametrize("shape", [[1], [20], [3, 5], [257]])
-def test_products(in_size: int, out_size: int, shape: list[int]) -> None:
+@pytest.mark.parametrize("transposed", [False, True])
+def test_products(in_size: int, out_size: int, shape: list[int], transposed: bool) -> None:
     paddle.seed(1)
     weight, rows = paddle.randn([in_size, out_size]), paddle.randn([*shape, in_size])
-    packed = onednn.packed(weight)
+    packed = onednn.packed(weight.t() if transposed else weight, transposed)
     assert packed is not None
     found = packed(rows)
     assert found.shape == [*shape, out_size]
@@ -48,7 +49,7 @@ def test_products(in_size: int, out_size: int, shape: list[int]) -> None:
 def test_threads_do_not_write_into_each_others_rows() -> None:
     paddle.seed(2)
     weight = paddle.randn([64, 96])
-    packed, given = onednn.PackedWeight(weight), [paddle.randn([20, 64]) for _ in range(40)]
+    packed, given = onednn.PackedWeight(weight, False), [paddle.randn([20, 64]) for _ in range(40)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(packed, given))
     for rows, product in zip(given, found, strict=True):

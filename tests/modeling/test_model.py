@@ -164,7 +164,7 @@ def test_decoding_reads_copies_that_are_gone_afterwards(sizes: dict[str, int]) -
 def test_copies_take_the_memory_that_is_told(packs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Base and large, one layer of all, and the dictionary, which here is small."""
     if not packs:
-        monkeypatch.setattr(functions, "packed", lambda weight: None)
+        monkeypatch.setattr(functions, "packed", lambda weight, transposed: None)
     elif functions.packed(paddle.zeros([64, 64])) is None:
         pytest.skip("oneDNN packs nothing on this processor")
     for width, num_layers in ((768, 12), (1024, 24)):

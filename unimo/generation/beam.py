@@ -122,10 +122,12 @@ class BeamSearch:
     def _candidates(self) -> tuple[Array, Array]:
         """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
         logits = self.next_logits()
+        count, compiled = min(self.settings.beam_size, logits.shape[-1]), compiled_for(logits)
         # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
-        compiled = compiled_for(logits)
-        probabilities = F.softmax(logits) if compiled is None else compiled.softmax(logits)
-        top, ids = largest(probabilities.numpy(), min(self.settings.beam_size, logits.shape[-1]))
+        if compiled is None:
+            top, ids = largest(F.softmax(logits).numpy(), count)
+        else:
+            top, ids = compiled.most_likely(logits, count)
         shape = (*self.beams.finished.shape, ids.shape[-1])
         with np.errstate(divide="ignore"):
             logs = np.log(top.astype(np.float64))

@@ -142,13 +142,17 @@ class _AttentionWeights(PyLayer):
         return out, None
 
 
-def softmax(logits: Tensor) -> Tensor:
-    """Softmax of each row [N, V], without gradient."""
+def most_likely(logits: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` largest of softmax(logits) [N, V] and their places, [N, count] each, without gradient.
+
+    The largest first, on ties the first place first.
+    """
     logits = logits.contiguous()
-    (num_rows, size), out = logits.shape, empty(logits.shape)
-    nothing = paddle.zeros([size])
-    over_rows(loops.softmax, num_rows, size, *addresses(logits, nothing, out), size, 1, num_rows)
-    return out
+    num_rows, size = logits.shape
+    assert count <= size
+    tops, places = np.empty((num_rows, count), np.float32), np.empty((num_rows, count), np.int64)
+    over_rows(loops.most_likely, num_rows, size, *addresses(logits), size, tops, places)
+    return tops, places
 
 
 def attention_weights(logits: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:

@@ -55,8 +55,11 @@ def _row(address: int, number: int, size: int) -> Any:
 
 @_inlined
 def _exp(x: Any) -> Any:
-    """e^x to 2 units in the last place, between e^-87 and e^88, where it stays: 2^n times a Taylor polynomial."""
-    x = F32(-87.0) if x < F32(-87.0) else x  # in this order not a number passes
+    """e^x to 2 units in the last place: 2^n times a Taylor polynomial.
+
+    Below -64 it stays at e^-64, as in Paddle's softmax, and above 88 at e^88.
+    """
+    x = F32(-64.0) if x < F32(-64.0) else x  # in this order not a number passes
     x = F32(88.0) if x > F32(88.0) else x
     n = np.floor(x * F32(1.4426950408889634) + F32(0.5))
     x = (x - n * F32(0.693359375)) + n * F32(2.12194440054690583e-4)  # ln 2 in two parts, the first without rounding
@@ -176,6 +179,39 @@ def softmax(
         share = F32(1.0) / total
         for i in range(size):
             target[i] *= share
+
+
+@_compiled
+def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first: int, last: int) -> None:
+    """The largest of each row's softmax and their places, largest first, on ties the first place first.
+
+    Row by row of ``tops`` and ``places``, two arrays. Of blocks of 64 the largest are known, so that only one block is
+    looked through for each that is taken.
+    """
+    weights, num_blocks = np.empty(size, F32), (size + 63) // 64
+    maxima = np.empty(num_blocks, F32)
+    for r in range(first, last):
+        value = _row(logits, r, size)
+        top, total = _largest(value, size), F32(0.0)
+        for i in range(size):
+            x = _exp(value[i] - top)
+            weights[i] = x
+            total += x
+        for block in range(num_blocks):
+            maxima[block] = _largest(weights[block * 64 : (block + 1) * 64], min(64, size - block * 64))
+        for rank in range(tops.shape[1]):
+            best = 0
+            for block in range(num_blocks):
+                if maxima[block] > maxima[best]:
+                    best = block
+            start, end = best * 64, min(size, (best + 1) * 64)
+            place = start
+            for i in range(start, end):
+                if weights[i] > weights[place]:
+                    place = i
+            tops[r, rank], places[r, rank] = weights[place] / total, place
+            weights[place] = F32(-1.0)
+            maxima[best] = _largest(weights[start:end], end - start)
 
 
 @_compiled
@@ -361,9 +397,21 @@ def split_heads_gradient(
 @_inlined
 def _place(prefix: int, slots: int, number: int, place: int, length: int, num_slots: int, width: int) -> Any:
     """A key or value: of the prefix's ``length`` places, or of the slots that follow."""
-    if place < length:
-        return _row(prefix, number * length + place, width)
-    return _row(slots, number * num_slots + place - length, width)
+    before, after = prefix + (number * length + place) * width * BYTES, slots - length * width * BYTES
+    return _row(before if place < length else after + (number * num_slots + place) * width * BYTES, 0, width)
+
+
+@_inlined
+def _seen(bias: Any, size: int, places: Any) -> Any:
+    """Write down where the bias lets look, up to a multiple of four with the last of them again; how many there are."""
+    count = 0
+    for j in range(size):
+        if bias[j] >= F32(0.0):
+            places[count] = j
+            count += 1
+    for j in range(count, (count + 3) // 4 * 4):
+        places[j] = places[count - 1]
+    return count
 
 
 @_compiled
@@ -383,44 +431,48 @@ def attend_step(
     """A decoding step's attention, [B, K, H W]: of K hypotheses to P positions of the prefix and S slots.
 
     A row is one head of one example. ``bias`` [B, K, P + S] is negative where a hypothesis must not look; it must look
-    somewhere. Queries are scaled already.
+    somewhere. Queries are scaled already. Places are taken four at a time, so that their sums do not wait for each
+    other.
     """
-    heads, count, length, slots, width = sizes
-    weights, total = np.empty(length + slots, F32), np.empty(width, F32)
+    heads, hypotheses, length, slots, width = sizes
+    places, weights = np.empty(length + slots + 3, np.int64), np.empty(length + slots + 3, F32)
     for r in range(first, last):
         example, head = r // heads, r % heads
-        for k in range(count):
-            query, hidden = _row(queries, r * count + k, width), _row(bias, example * count + k, length + slots)
-            for j in range(length + slots):
-                if hidden[j] < F32(0.0):
-                    weights[j] = F32(-np.inf)
-                    continue
-                key = (
-                    _row(keys, r * length + j, width) if j < length else _row(slot_keys, r * slots + j - length, width)
-                )
-                product = F32(0.0)
+        for k in range(hypotheses):
+            query = _row(queries, r * hypotheses + k, width)
+            count = _seen(_row(bias, example * hypotheses + k, length + slots), length + slots, places)
+            padded = (count + 3) // 4 * 4
+            for j in range(0, padded, 4):
+                key0 = _place(keys, slot_keys, r, places[j], length, slots, width)
+                key1 = _place(keys, slot_keys, r, places[j + 1], length, slots, width)
+                key2 = _place(keys, slot_keys, r, places[j + 2], length, slots, width)
+                key3 = _place(keys, slot_keys, r, places[j + 3], length, slots, width)
+                sum0, sum1, sum2, sum3 = F32(0.0), F32(0.0), F32(0.0), F32(0.0)
                 for i in range(width):
-                    product += query[i] * key[i]
-                weights[j] = product
-            top = _largest(weights, length + slots)
-            norm = F32(0.0)
-            for i in range(width):
-                total[i] = F32(0.0)
-            for j in range(length + slots):
-                if hidden[j] < F32(0.0):
-                    continue
+                    x = query[i]
+                    sum0 += x * key0[i]
+                    sum1 += x * key1[i]
+                    sum2 += x * key2[i]
+                    sum3 += x * key3[i]
+                weights[j], weights[j + 1], weights[j + 2], weights[j + 3] = sum0, sum1, sum2, sum3
+            top, total = _largest(weights, count), F32(0.0)
+            for j in range(count):
                 weight = _exp(weights[j] - top)
-                norm += weight
-                value = (
-                    _row(values, r * length + j, width)
-                    if j < length
-                    else _row(slot_values, r * slots + j - length, width)
-                )
-                for i in range(width):
-                    total[i] += weight * value[i]
-            target = _row(out, (example * count + k) * heads + head, width)
+                weights[j] = weight
+                total += weight
+            weights[count:padded] = F32(0.0)
+            target = _row(out, (example * hypotheses + k) * heads + head, width)
             for i in range(width):
-                target[i] = total[i] / norm
+                target[i] = F32(0.0)
+            for j in range(0, padded, 4):
+                value0 = _place(values, slot_values, r, places[j], length, slots, width)
+                value1 = _place(values, slot_values, r, places[j + 1], length, slots, width)
+                value2 = _place(values, slot_values, r, places[j + 2], length, slots, width)
+                value3 = _place(values, slot_values, r, places[j + 3], length, slots, width)
+                part0, part1 = weights[j] / total, weights[j + 1] / total
+                part2, part3 = weights[j + 2] / total, weights[j + 3] / total
+                for i in range(width):
+                    target[i] += part0 * value0[i] + part1 * value1[i] + part2 * value2[i] + part3 * value3[i]
 
 
 @_compiled

@@ -62,6 +62,11 @@ class _Library:
         sizes = (c_int64 * MOST_DIMENSIONS)(num_rows, num_columns)
         return self.make("memory_desc_create_with_tag", 2, sizes, F32, layout)
 
+    def transposed(self, num_rows: int, num_columns: int) -> c_void_p:
+        """Description of a matrix of float32 whose columns lie one after another."""
+        sizes, strides = (c_int64 * MOST_DIMENSIONS)(num_rows, num_columns), (c_int64 * MOST_DIMENSIONS)(1, num_rows)
+        return self.make("memory_desc_create_with_strides", 2, sizes, F32, strides)
+
     def memory(self, description: c_void_p, address: int) -> c_void_p:
         """A matrix at an address."""
         return self.make("memory_create", description, self.engine, c_void_p(address))
@@ -120,9 +125,9 @@ def _primitive(in_size: int, out_size: int, num_rows: int) -> tuple[c_void_p, c_
 class PackedWeight:
     """A copy of a weight [in, out] that rows [..., in] are multiplied with: see :func:`packed`."""
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, transposed: bool) -> None:
         """``weight`` float32 on CPU, of a size that :func:`packed` found worth packing."""
-        one, (self.in_size, self.out_size) = _onednn(), weight.shape
+        one, (self.in_size, self.out_size) = _onednn(), _sizes(weight, transposed)
         layout = _layout(self.in_size, self.out_size)
         assert one is not None and layout is not None
         weight = weight.contiguous()
@@ -130,7 +135,7 @@ class PackedWeight:
         self._numbers = empty([self.num_copied])
         self._memory = one.memory(layout, self._numbers.data_ptr())
         weakref.finalize(self, one.library.dnnl_memory_destroy, self._memory)
-        plain = one.matrix(self.in_size, self.out_size)
+        plain = (one.transposed if transposed else one.matrix)(self.in_size, self.out_size)
         reorder = one.make("reorder_primitive_desc_create", plain, one.engine, layout, one.engine, None)
         source, primitive = one.memory(plain, weight.data_ptr()), one.make("primitive_create", reorder)
         one.run(primitive, {SOURCE: source, TARGET: self._memory})
@@ -153,6 +158,12 @@ class PackedWeight:
         return out
 
 
-def packed(weight: Tensor) -> PackedWeight | None:
-    """A copy of ``weight`` [in, out], packed; None where this machine's kernels take it as it is."""
-    return None if _layout(*weight.shape) is None else PackedWeight(weight)
+def packed(weight: Tensor, transposed: bool = False) -> PackedWeight | None:
+    """A copy of a weight [in, out], or [out, in], packed; None where this machine's kernels take it as it is."""
+    return None if _layout(*_sizes(weight, transposed)) is None else PackedWeight(weight, transposed)
+
+
+def _sizes(weight: Tensor, transposed: bool) -> tuple[int, int]:
+    """What goes in and what comes out."""
+    first, second = weight.shape
+    return (second, first) if transposed else (first, second)

@@ -78,11 +78,11 @@ def reads_copies() -> bool:
     return paddle.in_dynamic_mode() and not paddle.is_grad_enabled()
 
 
-def for_few_rows(weight: Tensor) -> WeightCopy:
-    """A weight [in, out] as products of few rows go through it fastest here: packed, or with padded rows."""
+def for_few_rows(weight: Tensor, transposed: bool = False) -> WeightCopy:
+    """A weight [in, out], or [out, in], as products of few rows go through it fastest here: packed or padded."""
     compiled = compiled_for(weight)
-    found = None if compiled is None else compiled.packed(weight)
-    return found or PaddedWeight(weight)
+    found = None if compiled is None else compiled.packed(weight, transposed)
+    return found or PaddedWeight(weight.t() if transposed else weight)
 
 
 class PaddedWeight:

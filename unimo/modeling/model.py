@@ -110,18 +110,15 @@ class UnimoModel(nn.Layer):
             return
         head = self.heads["masked_language"]
         assert not head.copies, "decoding_weights within decoding_weights"
-        with paddle.no_grad():
-            weights = {head: words.t()}
-        for each in self.layers.sublayers():
-            if isinstance(each, Linear):
-                weights[each] = each.weight
+        linears = [each for each in self.layers.sublayers() if isinstance(each, Linear)]
         try:
             with paddle.no_grad():
-                for each, weight in weights.items():
-                    each.copies = [for_few_rows(weight)]
+                head.copies = [for_few_rows(words, transposed=True)]
+                for each in linears:
+                    each.copies = [for_few_rows(each.weight)]
             yield
         finally:
-            for each in weights:
+            for each in (head, *linears):
                 each.copies = []
 
     def start_decoding(self, inputs: ModelInputs) -> DecodingState:
