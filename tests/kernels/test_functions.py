@@ -239,3 +239,18 @@ def test_the_most_likely_are_those_of_a_whole_sort(width: int, count: int, threa
         order = np.argsort(-given.numpy().clip(given.numpy().max(axis=1, keepdims=True) - 64), axis=1, kind="stable")
         assert (places == order[:, :count]).all()
         np.testing.assert_allclose(found, np.take_along_axis(shares, places, axis=1), rtol=2e-6, atol=1e-30)
+
+
+def test_strided_inputs_and_gradients_are_taken_as_they_are_meant() -> None:
+    """Where views are strided (they are where `contiguous_views` is off), rows are not one after another."""
+
+    def turned(operation: Operation) -> Operation:
+        return lambda first, *others: operation(first.transpose([1, 0]), *others).transpose([1, 0])  # type: ignore[union-attr]
+
+    product, residual, *vectors = tensors([12, 6], [6, 12], [12], [12], [12])
+    assert_alike(turned(functions.gelu), turned(lambda product, bias: F.gelu(product + bias)), [product, vectors[0]])
+    assert_alike(
+        turned(lambda update, bias, *others: functions.add_norm(update, bias, *others, 1e-5, 0.0)),
+        turned(lambda update, bias, old, gain, shift: F.layer_norm(old + update + bias, [12], gain, shift, 1e-5)),
+        [product, vectors[0], residual, *vectors[1:]],
+    )

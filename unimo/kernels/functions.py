@@ -54,7 +54,7 @@ def _rows(tensor: Tensor) -> tuple[int, int]:
 
 def _sums(num_rows: int, size: int, sets: int = 1) -> Tensor:
     """Zeros [parts, sets, size] for the sums of each part of the rows."""
-    return paddle.zeros([num_parts(num_rows, size), sets, size])
+    return empty([num_parts(num_rows, size), sets, size]).zero_()
 
 
 def _note(ctx: Any, *tensors: Tensor) -> None:
@@ -81,7 +81,8 @@ class _Dropout(PyLayer):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return _drop(gradient.contiguous(), ctx.drop)
+        gradient = gradient.contiguous()
+        return _drop(gradient, ctx.drop)
 
 
 def dropout(values: Tensor, probability: float) -> Tensor:
@@ -107,7 +108,8 @@ class _Gelu(PyLayer):
         product, bias = ctx.saved_tensor()
         (num_rows, size), out = _rows(product), empty(product.shape)
         sums = _sums(num_rows, size)
-        pointers = addresses(product, bias, gradient.contiguous(), out, sums)
+        gradient = gradient.contiguous()  # held until the loop has ended
+        pointers = addresses(product, bias, gradient, out, sums)
         over_rows(loops.gelu_gradient, num_rows, size, *pointers, size)
         return _wanted(ctx, out, sums.sum([0, 1]))
 
@@ -137,7 +139,8 @@ class _AttentionWeights(PyLayer):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (weights,) = ctx.saved_tensor()
         (num_rows, size), out = _rows(weights), empty(weights.shape)
-        pointers = addresses(weights, gradient.contiguous(), out)
+        gradient = gradient.contiguous()  # held until the loop has ended
+        pointers = addresses(weights, gradient, out)
         over_rows(loops.softmax_gradient, num_rows, size, *pointers, size, ctx.drop.numbers)
         return out, None
 
@@ -196,7 +199,8 @@ class _AddNorm(PyLayer):
         added, gain = ctx.saved_tensor()
         num_rows, size = _rows(added)
         to_residual, to_update, sums = empty(added.shape), empty(added.shape), _sums(num_rows, size, 3)
-        pointers = addresses(added, gain, gradient.contiguous(), to_residual, to_update, sums)
+        gradient = gradient.contiguous()  # held until the loop has ended
+        pointers = addresses(added, gain, gradient, to_residual, to_update, sums)
         over_rows(loops.add_norm_gradient, num_rows, size, *pointers, size, ctx.epsilon, ctx.drop.numbers)
         to_bias, to_gain, to_shift = paddle.unbind(sums.sum(0))
         return _wanted(ctx, to_update, to_bias, to_residual, to_gain, to_shift)
@@ -232,7 +236,8 @@ class _SplitHeads(PyLayer):
         batch, heads, length, width = gradients[0].shape
         num_rows, size = batch * length, 3 * heads * width
         out, sums = empty([batch, length, size]), _sums(num_rows, size)
-        pointers = addresses(*(each.contiguous() for each in gradients), out, sums)
+        dense = [each.contiguous() for each in gradients]  # held until the loop has ended
+        pointers = addresses(*dense, out, sums)
         over_rows(loops.split_heads_gradient, num_rows, size, *pointers, (length, heads, width))
         return _wanted(ctx, out, sums.sum([0, 1]))
 
