@@ -33,7 +33,7 @@ def packs_everything(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("packs_everything")
 @pytest.mark.parametrize(("in_size", "out_size"), [(64, 192), (48, 50), (7, 3), (128, 1025)])
-@pytest.mark.parametrize("shape", [[1], [20], [3, 5], [257]])
+@pytest.mark.parametrize("shape", [[0], [1], [20], [3, 5], [257]])
 @pytest.mark.parametrize("transposed", [False, True])
 def test_products(in_size: int, out_size: int, shape: list[int], transposed: bool) -> None:
     paddle.seed(1)

@@ -69,7 +69,7 @@ def _wanted(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
 
 def _drop(values: Tensor, drop: Drop) -> Tensor:
     (num_rows, size), out = _rows(values), empty(values.shape)
-    over_rows(loops.dropped, num_rows, size, *addresses(values, out), size, drop.numbers)
+    over_rows(loops.dropped, num_rows, size, addresses(values, out), size, drop.numbers)
     return out
 
 
@@ -92,7 +92,7 @@ def dropout(values: Tensor, probability: float) -> Tensor:
 
 def _gelu(product: Tensor, bias: Tensor) -> Tensor:
     (num_rows, size), out = _rows(product), empty(product.shape)
-    over_rows(loops.gelu, num_rows, size, *addresses(product, bias, out), size)
+    over_rows(loops.gelu, num_rows, size, addresses(product, bias, out), size)
     return out
 
 
@@ -109,8 +109,8 @@ class _Gelu(PyLayer):
         (num_rows, size), out = _rows(product), empty(product.shape)
         sums = _sums(num_rows, size)
         gradient = gradient.contiguous()  # held until the loop has ended
-        pointers = addresses(product, bias, gradient, out, sums)
-        over_rows(loops.gelu_gradient, num_rows, size, *pointers, size)
+        arrays = addresses(product, bias, gradient, out, sums)
+        over_rows(loops.gelu_gradient, num_rows, size, arrays, size)
         return _wanted(ctx, out, sums.sum([0, 1]))
 
 
@@ -123,7 +123,7 @@ def gelu(product: Tensor, bias: Tensor) -> Tensor:
 def _softmax(logits: Tensor, bias: Tensor) -> Tensor:
     (num_rows, size), out = _rows(logits), empty(logits.shape)
     spread = logits.shape[1] // bias.shape[1]
-    over_rows(loops.softmax, num_rows, size, *addresses(logits, bias, out), size, logits.shape[2], spread)
+    over_rows(loops.softmax, num_rows, size, addresses(logits, bias, out), size, logits.shape[2], spread)
     return out
 
 
@@ -140,8 +140,8 @@ class _AttentionWeights(PyLayer):
         (weights,) = ctx.saved_tensor()
         (num_rows, size), out = _rows(weights), empty(weights.shape)
         gradient = gradient.contiguous()  # held until the loop has ended
-        pointers = addresses(weights, gradient, out)
-        over_rows(loops.softmax_gradient, num_rows, size, *pointers, size, ctx.drop.numbers)
+        arrays = addresses(weights, gradient, out)
+        over_rows(loops.softmax_gradient, num_rows, size, arrays, size, ctx.drop.numbers)
         return out, None
 
 
@@ -171,8 +171,8 @@ def _add_norm(
 ) -> tuple[Tensor, Tensor]:
     """The sum before the normalisation, and what is normalised."""
     (num_rows, size), added, out = _rows(update), empty(update.shape), empty(update.shape)
-    pointers = addresses(update, bias, residual, gain, shift, added, out)
-    over_rows(loops.add_norm, num_rows, size, *pointers, size, epsilon, drop.numbers)
+    arrays = addresses(update, bias, residual, gain, shift, added, out)
+    over_rows(loops.add_norm, num_rows, size, arrays, size, epsilon, drop.numbers)
     return added, out
 
 
@@ -200,8 +200,8 @@ class _AddNorm(PyLayer):
         num_rows, size = _rows(added)
         to_residual, to_update, sums = empty(added.shape), empty(added.shape), _sums(num_rows, size, 3)
         gradient = gradient.contiguous()  # held until the loop has ended
-        pointers = addresses(added, gain, gradient, to_residual, to_update, sums)
-        over_rows(loops.add_norm_gradient, num_rows, size, *pointers, size, ctx.epsilon, ctx.drop.numbers)
+        arrays = addresses(added, gain, gradient, to_residual, to_update, sums)
+        over_rows(loops.add_norm_gradient, num_rows, size, arrays, size, ctx.epsilon, ctx.drop.numbers)
         to_bias, to_gain, to_shift = paddle.unbind(sums.sum(0))
         return _wanted(ctx, to_update, to_bias, to_residual, to_gain, to_shift)
 
@@ -220,8 +220,8 @@ def _split_heads(product: Tensor, bias: Tensor, num_heads: int) -> tuple[Tensor,
     batch, length, size = product.shape
     width = size // (3 * num_heads)
     queries, keys, values = (empty([batch, num_heads, length, width]) for _ in range(3))
-    pointers = addresses(product, bias, queries, keys, values)
-    over_rows(loops.split_heads, batch * length, size, *pointers, (length, num_heads, width))
+    arrays = addresses(product, bias, queries, keys, values)
+    over_rows(loops.split_heads, batch * length, size, arrays, (length, num_heads, width))
     return queries, keys, values
 
 
@@ -237,8 +237,8 @@ class _SplitHeads(PyLayer):
         num_rows, size = batch * length, 3 * heads * width
         out, sums = empty([batch, length, size]), _sums(num_rows, size)
         dense = [each.contiguous() for each in gradients]  # held until the loop has ended
-        pointers = addresses(*dense, out, sums)
-        over_rows(loops.split_heads_gradient, num_rows, size, *pointers, (length, heads, width))
+        arrays = addresses(*dense, out, sums)
+        over_rows(loops.split_heads_gradient, num_rows, size, arrays, (length, heads, width))
         return _wanted(ctx, out, sums.sum([0, 1]))
 
 
@@ -266,8 +266,8 @@ def attend_step(
     batch, heads, count, width = queries.shape
     sizes = (heads, count, keys.shape[2], slot_keys.shape[2], width)
     out = empty([batch, count, heads * width])
-    pointers = addresses(queries, keys, values, slot_keys, slot_values, bias, out)
-    over_rows(loops.attend_step, batch * heads, count * width * (sizes[2] + sizes[3]), *pointers, sizes)
+    arrays = addresses(queries, keys, values, slot_keys, slot_values, bias, out)
+    over_rows(loops.attend_step, batch * heads, count * width * (sizes[2] + sizes[3]), arrays, sizes)
     return out
 
 
@@ -281,5 +281,5 @@ def adamw(
     epsilon: float,
 ) -> None:
     """Update a parameter and its moments in place; see :func:`unimo.kernels.loops.adamw`. Any one shape."""
-    pointers = addresses(parameter, gradient, *moments)
-    over_rows(loops.adamw, parameter.size, 1, *pointers, parameter.size, betas, rate, kept, epsilon)
+    arrays = addresses(parameter, gradient, *moments)
+    over_rows(loops.adamw, parameter.size, 1, arrays, parameter.size, betas, rate, kept, epsilon)

@@ -1,9 +1,9 @@
 """The compiled loops: what lies between a Transformer's matrix products, each in one pass over memory.
 
-Every loop reads and writes rows ``first`` to ``last`` (without it) of float32 arrays that are given by their addresses;
-``part`` numbers the threads that share the rows out, so that each adds up sums of its own. Sizes must be right, for
-nothing is checked here. All loops stand in this one file because numba, which keeps compiled code on disk, notices
-changes of a loop's own file alone.
+Every loop reads and writes rows ``first`` to ``last`` (without it) of float32 ``arrays``, which are given by their
+addresses; ``part`` numbers the threads that share the rows out, so that each adds up sums of its own. Sizes must be
+right, for nothing is checked here. All loops stand in this one file because numba, which keeps compiled code on disk,
+notices changes of a loop's own file alone.
 """
 
 from __future__ import annotations
@@ -104,8 +104,9 @@ def _factor(number: Any, seed: Any, other_seed: Any, threshold: Any, scale: Any)
 
 
 @_compiled
-def dropped(values: int, out: int, size: int, drop: Any, part: int, first: int, last: int) -> None:
+def dropped(arrays: Any, size: int, drop: Any, part: int, first: int, last: int) -> None:
     """Values times their factors of dropout; of gradients too. ``drop``: see :func:`unimo.kernels.dropout.draw`."""
+    values, out = arrays
     seed, other, threshold, scale = drop
     for r in range(first, last):
         value, target = _row(values, r, size), _row(out, r, size)
@@ -115,8 +116,9 @@ def dropped(values: int, out: int, size: int, drop: Any, part: int, first: int, 
 
 
 @_compiled
-def gelu(product: int, bias: int, out: int, size: int, part: int, first: int, last: int) -> None:
+def gelu(arrays: Any, size: int, part: int, first: int, last: int) -> None:
     """gelu(product + bias), exact."""
+    product, bias, out = arrays
     shift = _row(bias, 0, size)
     for r in range(first, last):
         value, target = _row(product, r, size), _row(out, r, size)
@@ -126,10 +128,9 @@ def gelu(product: int, bias: int, out: int, size: int, part: int, first: int, la
 
 
 @_compiled
-def gelu_gradient(
-    product: int, bias: int, gradient: int, out: int, bias_sums: int, size: int, part: int, first: int, last: int
-) -> None:
+def gelu_gradient(arrays: Any, size: int, part: int, first: int, last: int) -> None:
     """Gradient of :func:`gelu` by the product; that by the bias is added to row ``part`` of ``bias_sums``."""
+    product, bias, gradient, out, bias_sums = arrays
     shift, sums = _row(bias, 0, size), _row(bias_sums, part, size)
     for r in range(first, last):
         value, outer, target = _row(product, r, size), _row(gradient, r, size), _row(out, r, size)
@@ -157,14 +158,13 @@ def _largest(values: Any, size: int) -> Any:
 
 
 @_compiled
-def softmax(
-    logits: int, bias: int, out: int, size: int, queries: int, spread: int, part: int, first: int, last: int
-) -> None:
+def softmax(arrays: Any, size: int, queries: int, spread: int, part: int, first: int, last: int) -> None:
     """Softmax of each row of logits + bias.
 
     The logits are of B x H x ``queries`` rows; the bias of as many (``spread`` 1), or of B x ``queries``, one for all
     of ``spread`` = H heads.
     """
+    logits, bias, out = arrays
     for r in range(first, last):
         value, target = _row(logits, r, size), _row(out, r, size)
         shift = _row(bias, r // (queries * spread) * queries + r % queries, size)
@@ -215,10 +215,9 @@ def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first
 
 
 @_compiled
-def softmax_gradient(
-    weights: int, gradient: int, out: int, size: int, drop: Any, part: int, first: int, last: int
-) -> None:
+def softmax_gradient(arrays: Any, size: int, drop: Any, part: int, first: int, last: int) -> None:
     """Gradient of :func:`softmax` by the logits; ``gradient`` is that by the weights after dropout."""
+    weights, gradient, out = arrays
     seed, other, threshold, scale = drop
     for r in range(first, last):
         weight, outer, target = _row(weights, r, size), _row(gradient, r, size), _row(out, r, size)
@@ -245,22 +244,9 @@ def _moments(values: Any, size: int, epsilon: Any) -> Any:
 
 
 @_compiled
-def add_norm(
-    update: int,
-    bias: int,
-    residual: int,
-    gain: int,
-    shift: int,
-    added: int,
-    out: int,
-    size: int,
-    epsilon: float,
-    drop: Any,
-    part: int,
-    first: int,
-    last: int,
-) -> None:
+def add_norm(arrays: Any, size: int, epsilon: float, drop: Any, part: int, first: int, last: int) -> None:
     """added = residual + dropout(update + bias), and its layer normalisation."""
+    update, bias, residual, gain, shift, added, out = arrays
     seed, other, threshold, scale = drop
     offset, gains, shifts = _row(bias, 0, size), _row(gain, 0, size), _row(shift, 0, size)
     for r in range(first, last):
@@ -283,24 +269,12 @@ def add_norm(
 
 
 @_compiled
-def add_norm_gradient(
-    added: int,
-    gain: int,
-    gradient: int,
-    residual_out: int,
-    update_out: int,
-    sums: int,
-    size: int,
-    epsilon: float,
-    drop: Any,
-    part: int,
-    first: int,
-    last: int,
-) -> None:
+def add_norm_gradient(arrays: Any, size: int, epsilon: float, drop: Any, part: int, first: int, last: int) -> None:
     """Gradients of :func:`add_norm` by residual and update.
 
     Those by bias, gain and shift are added to rows 3 ``part``, 3 ``part`` + 1 and 3 ``part`` + 2 of ``sums``.
     """
+    added, gain, gradient, residual_out, update_out, sums = arrays
     seed, other, threshold, scale = drop
     gains = _row(gain, 0, size)
     bias_sum, gain_sum, shift_sum = (
@@ -333,18 +307,9 @@ def add_norm_gradient(
 
 
 @_compiled
-def split_heads(
-    product: int,
-    bias: int,
-    queries: int,
-    keys: int,
-    values: int,
-    sizes: Any,
-    part: int,
-    first: int,
-    last: int,
-) -> None:
+def split_heads(arrays: Any, sizes: Any, part: int, first: int, last: int) -> None:
     """Rows of [B, L, 3 H W] + bias into three arrays [B, H, L, W], the queries divided by the root of W."""
+    product, bias, queries, keys, values = arrays
     length, heads, width = sizes
     size, scale = heads * width, F32(1.0 / math.sqrt(width))
     shift = _row(bias, 0, 3 * size)
@@ -363,18 +328,9 @@ def split_heads(
 
 
 @_compiled
-def split_heads_gradient(
-    queries: int,
-    keys: int,
-    values: int,
-    out: int,
-    sums: int,
-    sizes: Any,
-    part: int,
-    first: int,
-    last: int,
-) -> None:
+def split_heads_gradient(arrays: Any, sizes: Any, part: int, first: int, last: int) -> None:
     """Gradient of :func:`split_heads` by the product; that by the bias is added to row ``part`` of ``sums``."""
+    queries, keys, values, out, sums = arrays
     length, heads, width = sizes
     size, scale = heads * width, F32(1.0 / math.sqrt(width))
     total = _row(sums, part, 3 * size)
@@ -415,25 +371,14 @@ def _seen(bias: Any, size: int, places: Any) -> Any:
 
 
 @_compiled
-def attend_step(
-    queries: int,
-    keys: int,
-    values: int,
-    slot_keys: int,
-    slot_values: int,
-    bias: int,
-    out: int,
-    sizes: Any,
-    part: int,
-    first: int,
-    last: int,
-) -> None:
+def attend_step(arrays: Any, sizes: Any, part: int, first: int, last: int) -> None:
     """A decoding step's attention, [B, K, H W]: of K hypotheses to P positions of the prefix and S slots.
 
     A row is one head of one example. ``bias`` [B, K, P + S] is negative where a hypothesis must not look; it must look
     somewhere. Queries are scaled already. Places are taken four at a time, so that their sums do not wait for each
     other.
     """
+    queries, keys, values, slot_keys, slot_values, bias, out = arrays
     heads, hypotheses, length, slots, width = sizes
     places, weights = np.empty(length + slots + 3, np.int64), np.empty(length + slots + 3, F32)
     for r in range(first, last):
@@ -477,24 +422,14 @@ def attend_step(
 
 @_compiled
 def adamw(
-    parameter: int,
-    gradient: int,
-    moment: int,
-    square: int,
-    size: int,
-    betas: Any,
-    rate: float,
-    kept: float,
-    epsilon: float,
-    part: int,
-    first: int,
-    last: int,
+    arrays: Any, size: int, betas: Any, rate: float, kept: float, epsilon: float, part: int, first: int, last: int
 ) -> None:
     """An update of numbers ``first`` to ``last`` of ``size``.
 
     Both moments move towards the gradient and its square, then
     parameter = ``kept`` * parameter - ``rate`` * moment / (root of square + ``epsilon``).
     """
+    parameter, gradient, moment, square = arrays
     weight, slope = _row(parameter, 0, size), _row(gradient, 0, size)
     mean, spread = _row(moment, 0, size), _row(square, 0, size)
     beta1, beta2, step, old, least = F32(betas[0]), F32(betas[1]), F32(rate), F32(kept), F32(epsilon)

@@ -54,8 +54,8 @@ def empty(shape: Sequence[int]) -> Tensor:
     return paddle._C_ops.empty(shape, paddle.float32, _CPU)
 
 
-def addresses(*tensors: Tensor) -> list[int]:
+def addresses(*tensors: Tensor) -> tuple[int, ...]:
     """Where the tensors' numbers lie; contiguous, on CPU, of float32, and alive until the loop has ended."""
     for tensor in tensors:
         assert tensor.dtype == paddle.float32 and tensor.is_contiguous(), tensor.shape
-    return [tensor.data_ptr() for tensor in tensors]
+    return tuple(tensor.data_ptr() for tensor in tensors)
