@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,9 +24,6 @@ def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A patch whose ``setattr(*PLAIN)`` makes everything go by Paddle's own operations."""
-    return monkeypatch
-
-
-PLAIN = (kernels, "_functions", lambda: None)
+def go_plain(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on everything goes by Paddle's own operations."""
+    return lambda: monkeypatch.setattr(kernels, "_are_there", lambda: False)

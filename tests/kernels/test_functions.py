@@ -11,7 +11,8 @@ import paddle.nn.functional as F
 import pytest
 from paddle import Tensor
 
-from unimo.kernels import functions
+from unimo.kernels import functions, loops
+from unimo.kernels.sharing import addresses, over_rows
 
 TOLERANCE = {"rtol": 2e-5, "atol": 2e-6}
 Operation = Callable[..., Tensor | Sequence[Tensor]]
@@ -72,7 +73,9 @@ def test_gelu_is_exact_over_the_whole_range() -> None:
 def test_attention_weights(heads_of_bias: int, queries: int, keys: int, threads: int) -> None:
     hidden = np.random.default_rng(3).random((2, 1, queries, keys)) < 0.3
     hidden[..., 0] = False
-    bias = paddle.to_tensor(np.where(hidden, np.float32(-1e4), np.float32(0)).repeat(heads_of_bias, axis=1))
+    masked = np.where(hidden, np.float32(-1e4), np.float32(0)).repeat(heads_of_bias, axis=1)
+    masked += np.random.default_rng(4).standard_normal(masked.shape, np.float32)  # heads differ
+    bias = paddle.to_tensor(masked)
     assert_alike(
         lambda logits: functions.attention_weights(logits, bias, 0.0),
         lambda logits: F.softmax(logits + bias),
@@ -145,12 +148,21 @@ def test_what_is_dropped_forward_is_dropped_backward(probability: float, threads
 
 
 def test_threads_drop_the_same(threads: int) -> None:
-    paddle.seed(7)
-    found = functions.dropout(paddle.ones([31, 13]), 0.5).numpy()
-    paddle.seed(7)
-    drop = functions.Drop.draw(0.5)
-    assert (found == functions._drop(paddle.ones([31, 13]), drop).numpy()).all()
-    assert found.ravel()[:20].tolist() == functions._drop(paddle.ones([1, 20]), drop).numpy().ravel().tolist()
+    """Whoever works on a row: elements count on over the whole tensor."""
+    drop = functions.Drop(np.uint32(3), np.uint32(8), np.uint32(1 << 31), np.float32(2.0))
+    ones = paddle.ones([31, 13])
+    whole = paddle.empty([31, 13])
+    loops.dropped(addresses(ones, whole), 13, drop.numbers, 0, 0, 31)
+    expected = whole.numpy()
+    assert (functions._drop(ones, drop).numpy() == expected).all()
+    assert (functions._drop(paddle.ones([1, 403]), drop).numpy().reshape([31, 13]) == expected).all()
+    zeros, plain = paddle.zeros([31, 13]), paddle.zeros([13])
+    added, _ = functions._add_norm(ones, plain, zeros, plain + 1, plain, 1e-5, drop)
+    assert (added.numpy() == expected).all()
+    uniform, to_logits = paddle.ones([31, 13]), paddle.empty([31, 13])  # weights of 1: gradient - sum of the row's
+    arrays = addresses(uniform, ones, to_logits)
+    over_rows(loops.softmax_gradient, 31, 13, arrays, 13, drop.numbers)
+    assert (to_logits.numpy() == expected - expected.sum(axis=1, keepdims=True)).all()
 
 
 def test_masks_of_neighbouring_seeds_have_nothing_in_common() -> None:
@@ -254,3 +266,32 @@ def test_strided_inputs_and_gradients_are_taken_as_they_are_meant() -> None:
         turned(lambda update, bias, old, gain, shift: F.layer_norm(old + update + bias, [12], gain, shift, 1e-5)),
         [product, vectors[0], residual, *vectors[1:]],
     )
+
+
+def test_of_rows_without_numbers_the_first_places_are_taken() -> None:
+    logits = paddle.to_tensor(np.array([[0.0] * 99 + [np.nan], [-np.inf] * 100, [0.0] * 100], np.float32))
+    tops, places = functions.most_likely(logits, 3)
+    assert places.tolist() == [[0, 1, 2]] * 3 and np.isnan(tops[:2]).all() and np.isfinite(tops[2]).all()
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    values, vector, short = paddle.zeros([2, 3, 6]), paddle.zeros([6]), paddle.zeros([5])
+    logits = paddle.zeros([2, 3, 4, 4])
+    caches = [paddle.zeros([2, 3, 4, 2])] * 4
+    with paddle.no_grad():
+        for call in (
+            lambda: functions.gelu(values, short),
+            lambda: functions.add_norm(values, vector, paddle.zeros([2, 2, 6]), vector, vector, 1e-5, 0.0),
+            lambda: functions.add_norm(values, vector, values, vector, short, 1e-5, 0.0),
+            lambda: functions.split_heads(values, short, 1),
+            lambda: functions.attention_weights(logits, paddle.zeros([1, 1, 4, 4]), 0.0),
+            lambda: functions.attention_weights(logits, paddle.zeros([2, 2, 4, 4]), 0.0),
+            lambda: functions.attend_step(paddle.zeros([2, 3, 5, 2]), *caches, paddle.zeros([2, 3, 5, 8])),
+            lambda: functions.adamw(values, values, (values, vector), (0.9, 0.9), 0.1, 1.0, 1e-6),
+        ):
+            with pytest.raises(ValueError, match="expected a tensor of shape"):
+                call()
+
+
+def test_dropout_of_a_scalar() -> None:
+    assert float(functions.dropout(paddle.ones([]), 0.5)) in (0.0, 2.0)

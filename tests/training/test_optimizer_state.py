@@ -7,6 +7,7 @@ import paddle
 import pytest
 from paddle import nn
 
+from unimo import kernels
 from unimo.config.job import OptimizerConfig, PrecisionConfig
 from unimo.training.optimizer import AdamW
 from unimo.training.precision import LARGEST, LossScaler
@@ -148,3 +149,31 @@ def test_float32_and_bfloat16_are_not_scaled() -> None:
         scaler = LossScaler.of(PrecisionConfig(compute=compute))
         scaler.update(False)
         assert scaler.scale == 1.0 and not scaler.active
+
+
+@pytest.mark.parametrize("rescaled", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_the_compiled_update_is_paddles(decay: float, rescaled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over steps with a head that rests, a frozen one, a rate of 0, and a state that is saved and loaded."""
+    config = OptimizerConfig(0.1, schedule="constant", weight_decay=decay, epsilon_rescaled=rescaled)
+
+    def trained(compiled: bool) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        monkeypatch.setattr(kernels, "_are_there", lambda: compiled)
+        paddle.seed(1)
+        model = Heads()
+        model.late.weight.stop_gradient = True
+        optimizer = AdamW(model, config)
+        for number, used in enumerate((["body"], ["body", "late"], ["head"], ["body", "head"])):
+            for name in used:
+                backward(getattr(model, name))
+            optimizer.step(0.0 if number == 1 else 0.1)
+            if number == 2:
+                saved = optimizer.state()
+                optimizer = AdamW(model, config)
+                optimizer.load_state(saved, "saved")
+        return {name: each.numpy() for name, each in model.named_parameters()}, optimizer.state()
+
+    for found, expected in zip(trained(True), trained(False), strict=True):
+        assert set(found) == set(expected)
+        for name, array in found.items():
+            np.testing.assert_allclose(array, expected[name], rtol=2e-6, atol=1e-7, err_msg=name)

@@ -10,10 +10,10 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
+from unimo import kernels
 from unimo.generation.largest import largest
 from unimo.generation.search import FORBIDDEN, Beams, BeamSettings, Hypothesis, extend, read_hypotheses
 from unimo.generation.trigrams import TrigramBlocker
-from unimo.kernels import compiled_for
 from unimo.modeling import ModelInputs
 from unimo.modeling.tensors import as_tensor
 
@@ -122,12 +122,12 @@ class BeamSearch:
     def _candidates(self) -> tuple[Array, Array]:
         """The beam_size most likely next tokens of each hypothesis and their log-probabilities: [B, K, C] each."""
         logits = self.next_logits()
-        count, compiled = min(self.settings.beam_size, logits.shape[-1]), compiled_for(logits)
+        count = min(self.settings.beam_size, logits.shape[-1])
         # softmax, then the logarithm of the few that count: log_softmax over a vocabulary is slow on CPU
-        if compiled is None:
-            top, ids = largest(F.softmax(logits).numpy(), count)
+        if kernels.can_work_on(logits):
+            top, ids = kernels.functions.most_likely(logits, count)
         else:
-            top, ids = compiled.most_likely(logits, count)
+            top, ids = largest(F.softmax(logits).numpy(), count)
         shape = (*self.beams.finished.shape, ids.shape[-1])
         with np.errstate(divide="ignore"):
             logs = np.log(top.astype(np.float64))

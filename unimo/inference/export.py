@@ -136,7 +136,8 @@ def random_arrays(ports: Sequence[Port], largest: int, seed: int = 7) -> dict[st
             "segment_ids": num_regions + num_tokens,
         }
         if port.name == "visible":
-            arrays[port.name] = np.concatenate([np.ones((2, 3, 6)), np.tile(np.eye(3), (2, 1, 1))], axis=2)
+            past = rng.random((2, 3, 6)) < 0.7  # every hypothesis sees other places, and itself
+            arrays[port.name] = np.concatenate([past, np.tile(np.eye(3), (2, 1, 1))], axis=2)
         elif len(port.shape) == 4:  # caches: 4 prefix positions, 2 slots
             length = 2 if port.name.startswith("slot") else 4
             arrays[port.name] = rng.standard_normal((2, port.shape[1] or 1, length, port.shape[3] or 1))

@@ -11,7 +11,7 @@ from paddle import Tensor, nn
 from paddle.static import InputSpec
 
 from unimo.modeling import SCORING_HEADS, ModelInputs, UnimoConfig, UnimoModel, attention_bias, attention_mask
-from unimo.modeling.layers import LayerCache
+from unimo.modeling.layers import LayerCache, bias_heads
 
 TEXT_INPUTS = ("input_ids", "position_ids")
 IMAGE_INPUTS = ("region_features", "region_locations")
@@ -118,7 +118,7 @@ class Prefix(Part):
         inputs = self.read(segment_ids, tensors)
         hidden = self.model.embed(inputs)
         mask = attention_mask(inputs.segment_ids, inputs.order_ids)
-        bias = attention_bias(mask, self.model.config.num_attention_heads)
+        bias = attention_bias(mask, bias_heads(hidden, self.model.config.num_attention_heads))
         keys, values = [], []
         for layer in self.model.layers:
             hidden, cache = layer.prefix(hidden, bias)
@@ -139,9 +139,9 @@ class Step(nn.Layer):
     ) -> list[Tensor]:
         """[B, K] ids and positions, [B, K, P + S + K] visible -> [B, K, V] logits and the grown slots."""
         model = self.model
-        bias = attention_bias(visible > 0, model.config.num_attention_heads)
         num_layers = model.config.num_hidden_layers
         hidden = model.text_embeddings(ModelInputs(input_ids, input_ids, input_ids, position_ids))
+        bias = attention_bias(visible > 0, bias_heads(hidden, model.config.num_attention_heads))
         keys, values = [], []
         for number, layer in enumerate(model.layers):
             cache = LayerCache(*(caches[kind * num_layers + number] for kind in range(4)))

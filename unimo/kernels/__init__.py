@@ -1,38 +1,44 @@
-"""Compiled loops for CPU in place of chains of Paddle's operations: less memory traffic between the matrix products."""
+"""Compiled loops for CPU in place of chains of Paddle's operations: less memory traffic between the matrix products.
+
+Whoever finds that they :func:`can_work_on` a tensor calls ``kernels.functions``, which is imported only then.
+"""
 
 from __future__ import annotations
 
 import functools
 import warnings
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import paddle
 from paddle import Tensor
 
 from unimo.runtime.settings import setting_states
 
+if TYPE_CHECKING:
+    from unimo.kernels import functions as functions
+
 SETTING = "compiled_loops"
 
 
-def compiled_for(tensor: Tensor) -> ModuleType | None:
-    """:mod:`unimo.kernels.functions`, where it can work on the tensor; None: by Paddle's own operations.
+def can_work_on(tensor: Tensor) -> bool:
+    """Whether the operations of ``kernels.functions`` can take the tensor; else all goes by Paddle's own.
 
-    It can on float32 on CPU that is computed at once; not in a static program, which is exported.
+    They take float32 on CPU that is computed at once; not in a static program, which is exported.
     """
-    if not paddle.in_dynamic_mode() or tensor.dtype != paddle.float32 or not tensor.place.is_cpu_place():
-        return None
-    return _functions()
+    at_once = paddle.in_dynamic_mode() and tensor.dtype == paddle.float32 and tensor.place.is_cpu_place()
+    return at_once and _are_there()
 
 
 @functools.cache
-def _functions() -> ModuleType | None:
+def _are_there() -> bool:
+    """Whether the setting is on and the compiler works, which is told where it does not."""
     if setting_states()[SETTING] != "applied":
-        return None
+        return False
     try:
-        from unimo.kernels import functions
-    except ImportError as error:
-        warnings.warn(
-            f"{SETTING}: numba cannot be used ({error}), so that all goes by Paddle's operations", stacklevel=2
-        )
-        return None
-    return functions
+        import numba  # noqa: F401
+    except (ImportError, OSError) as error:
+        warnings.warn(f"{SETTING}: numba cannot be used ({error}); all goes by Paddle's operations", stacklevel=3)
+        return False
+    import unimo.kernels.functions  # noqa: F401
+
+    return True

@@ -1,4 +1,7 @@
-"""The compiled loops as operations of Paddle, with their gradients."""
+"""The compiled loops as operations of Paddle, with their gradients, of which there are no second ones.
+
+Sizes are checked here, since the loops check nothing. Inputs that are not contiguous are made so, in place.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 import paddle
 from paddle import Tensor
 from paddle.autograd import PyLayer
+from paddle.autograd.py_layer import once_differentiable
 
 from unimo.kernels import loops
 from unimo.kernels.onednn import packed as packed
@@ -48,8 +52,15 @@ NOTHING = Drop(np.uint32(0), np.uint32(0), np.uint32(0), np.float32(1.0))
 
 def _rows(tensor: Tensor) -> tuple[int, int]:
     """Number and size of its rows."""
-    shape = tensor.shape
-    return math.prod(shape[:-1]), shape[-1]
+    *outer, size = tensor.shape or [1]
+    return math.prod(outer), size
+
+
+def _expect(shape: list[int], *tensors: Tensor) -> None:
+    """Raise a ValueError where the tensors are not of a shape."""
+    for tensor in tensors:
+        if tensor.shape != shape:
+            raise ValueError(f"expected a tensor of shape {shape}, not {tensor.shape}")
 
 
 def _sums(num_rows: int, size: int, sets: int = 1) -> Tensor:
@@ -80,6 +91,7 @@ class _Dropout(PyLayer):
         return _drop(values, drop)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         gradient = gradient.contiguous()
         return _drop(gradient, ctx.drop)
@@ -104,6 +116,7 @@ class _Gelu(PyLayer):
         return _gelu(product, bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         product, bias = ctx.saved_tensor()
         (num_rows, size), out = _rows(product), empty(product.shape)
@@ -117,6 +130,7 @@ class _Gelu(PyLayer):
 def gelu(product: Tensor, bias: Tensor) -> Tensor:
     """gelu(product + bias), exact: [..., N] and [N] -> [..., N]."""
     product = product.contiguous()
+    _expect(product.shape[-1:], bias)
     return _Gelu.apply(product, bias) if paddle.is_grad_enabled() else _gelu(product, bias)
 
 
@@ -131,11 +145,12 @@ class _AttentionWeights(PyLayer):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, bias: Tensor, drop: Drop) -> Tensor:
         weights = _softmax(logits, bias)
-        ctx.save_for_backward(weights)
+        ctx.save_for_backward(weights.detach())  # what is returned itself would keep the graph, and itself, for ever
         ctx.drop = drop
         return _drop(weights, drop) if drop.threshold else weights
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (weights,) = ctx.saved_tensor()
         (num_rows, size), out = _rows(weights), empty(weights.shape)
@@ -148,7 +163,7 @@ class _AttentionWeights(PyLayer):
 def most_likely(logits: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The ``count`` largest of softmax(logits) [N, V] and their places, [N, count] each, without gradient.
 
-    The largest first, on ties the first place first.
+    The largest first, on ties the first place first. Of a row that holds what is not a number, the first places.
     """
     logits = logits.contiguous()
     num_rows, size = logits.shape
@@ -161,6 +176,8 @@ def most_likely(logits: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
 def attention_weights(logits: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:
     """dropout(softmax(logits + bias)): [B, H, Q, K] and a bias [B, 1 or H, Q, K], which has no gradient."""
     logits, bias = logits.contiguous(), bias.contiguous()
+    batch, heads, queries, keys = logits.shape
+    _expect([batch, heads if bias.shape[1] == heads else 1, queries, keys], bias)
     if not paddle.is_grad_enabled() and dropout_prob == 0.0:
         return _softmax(logits, bias)
     return _AttentionWeights.apply(logits, bias, Drop.draw(dropout_prob))
@@ -195,6 +212,7 @@ class _AddNorm(PyLayer):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         added, gain = ctx.saved_tensor()
         num_rows, size = _rows(added)
@@ -211,6 +229,8 @@ def add_norm(
 ) -> Tensor:
     """Layer normalisation of residual + dropout(update + bias), [..., N] -> [..., N]; all but these two are [N]."""
     update, residual, drop = update.contiguous(), residual.contiguous(), Drop.draw(dropout_prob)
+    _expect(update.shape, residual)
+    _expect(update.shape[-1:], bias, gain, shift)
     if not paddle.is_grad_enabled():
         return _add_norm(update, bias, residual, gain, shift, epsilon, drop)[1]
     return _AddNorm.apply(update, bias, residual, gain, shift, epsilon, drop)
@@ -232,6 +252,7 @@ class _SplitHeads(PyLayer):
         return _split_heads(product, bias, num_heads)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         batch, heads, length, width = gradients[0].shape
         num_rows, size = batch * length, 3 * heads * width
@@ -245,6 +266,7 @@ class _SplitHeads(PyLayer):
 def split_heads(product: Tensor, bias: Tensor, num_heads: int) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, over the root of their width, keys and values: [B, L, 3 D] and bias [3 D] -> three of [B, H, L, D/H]."""
     product = product.contiguous()
+    _expect(product.shape[-1:], bias)
     if not paddle.is_grad_enabled():
         return _split_heads(product, bias, num_heads)
     return _SplitHeads.apply(product, bias, num_heads)
@@ -264,6 +286,9 @@ def attend_step(
         bias: [B, 1, K, P + S], negative where a hypothesis must not look; it must look somewhere.
     """
     batch, heads, count, width = queries.shape
+    _expect([batch, heads, keys.shape[2], width], keys, values)
+    _expect([batch, heads, slot_keys.shape[2], width], slot_keys, slot_values)
+    _expect([batch, 1, count, keys.shape[2] + slot_keys.shape[2]], bias)
     sizes = (heads, count, keys.shape[2], slot_keys.shape[2], width)
     out = empty([batch, count, heads * width])
     arrays = addresses(queries, keys, values, slot_keys, slot_values, bias, out)
@@ -281,5 +306,7 @@ def adamw(
     epsilon: float,
 ) -> None:
     """Update a parameter and its moments in place; see :func:`unimo.kernels.loops.adamw`. Any one shape."""
+    gradient = gradient.contiguous()
+    _expect(parameter.shape, gradient, *moments)
     arrays = addresses(parameter, gradient, *moments)
     over_rows(loops.adamw, parameter.size, 1, arrays, parameter.size, betas, rate, kept, epsilon)

@@ -9,6 +9,7 @@ notices changes of a loop's own file alone.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ def _compiled(function: Any) -> Any:
     options: dict[str, Any] = {"fastmath": FAST_MATH, "error_model": "numpy", "nogil": True}
     try:
         return njit(cache=True, **options)(function)
-    except (RuntimeError, NumbaError):  # no folder to keep it in can be written to
+    except (RuntimeError, NumbaError) as error:  # no folder to keep it in can be written to
+        warnings.warn(f"unimo.kernels: every process compiles its loops anew ({error})", stacklevel=2)
         return njit(**options)(function)
 
 
@@ -105,7 +107,7 @@ def _factor(number: Any, seed: Any, other_seed: Any, threshold: Any, scale: Any)
 
 @_compiled
 def dropped(arrays: Any, size: int, drop: Any, part: int, first: int, last: int) -> None:
-    """Values times their factors of dropout; of gradients too. ``drop``: see :func:`unimo.kernels.dropout.draw`."""
+    """Values times their factors of dropout, gradients too; ``drop`` from :class:`unimo.kernels.functions.Drop`."""
     values, out = arrays
     seed, other, threshold, scale = drop
     for r in range(first, last):
@@ -197,6 +199,10 @@ def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first
             x = _exp(value[i] - top)
             weights[i] = x
             total += x
+        if not np.isfinite(total):  # nothing can be told apart
+            for rank in range(tops.shape[1]):
+                tops[r, rank], places[r, rank] = F32(np.nan), rank
+            continue
         for block in range(num_blocks):
             maxima[block] = _largest(weights[block * 64 : (block + 1) * 64], min(64, size - block * 64))
         for rank in range(tops.shape[1]):

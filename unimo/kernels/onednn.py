@@ -6,11 +6,13 @@ read a weight in the order they need it; those for less than AVX-512 pack nothin
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import math
 import threading
 import weakref
+from collections.abc import Iterator
 from ctypes import byref, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from typing import Any
 import paddle
 from paddle import Tensor
 
-from unimo.kernels.sharing import empty, num_threads
+from unimo.kernels.sharing import addresses, empty, num_threads
 
 LIBRARY = "libdnnl.so.3"
 USUAL_ROWS = 20  # that the layout is chosen for: 4 examples, beam 5
@@ -84,9 +86,28 @@ def _onednn() -> _Library | None:
     path = Path(paddle.__file__).parent / "libs" / LIBRARY
     if not path.is_file():
         return None
-    if num_threads() > 1:  # it takes OpenMP's, of which Paddle lets there be one
-        ctypes.CDLL(str(path.parent / "libiomp5.so")).omp_set_num_threads(num_threads())
     return _Library(path)
+
+
+@contextlib.contextmanager
+def _all_threads() -> Iterator[None]:
+    """Let this thread's OpenMP, which the library asks, take as many threads as Paddle's products, not one."""
+    openmp = _openmp() if num_threads() > 1 else None
+    if openmp is None:
+        yield
+        return
+    before = openmp.omp_get_max_threads()
+    openmp.omp_set_num_threads(num_threads())
+    try:
+        yield
+    finally:
+        openmp.omp_set_num_threads(before)
+
+
+@functools.cache
+def _openmp() -> ctypes.CDLL | None:
+    path = Path(paddle.__file__).parent / "libs" / "libiomp5.so"
+    return ctypes.CDLL(str(path)) if path.is_file() else None
 
 
 @functools.cache
@@ -109,7 +130,10 @@ def _product(in_size: int, out_size: int, num_rows: int, layout: c_void_p | None
     assert one is not None
     weight = layout or one.matrix(in_size, out_size, ANY_LAYOUT)
     source, target = one.matrix(num_rows, in_size), one.matrix(num_rows, out_size)
-    return one.make("matmul_primitive_desc_create", one.engine, source, weight, None, target, None)
+    product = one.make("matmul_primitive_desc_create", one.engine, source, weight, None, target, None)
+    for description in (source, target) if layout else (source, target, weight):
+        one.call("memory_desc_destroy", description)
+    return product
 
 
 @functools.cache
@@ -119,7 +143,11 @@ def _primitive(in_size: int, out_size: int, num_rows: int) -> tuple[c_void_p, c_
     assert one is not None
     description = _product(in_size, out_size, num_rows, _layout(in_size, out_size))
     source, target = one.matrix(num_rows, in_size), one.matrix(num_rows, out_size)
-    return one.make("primitive_create", description), one.memory(source, 0), one.memory(target, 0)
+    made = one.make("primitive_create", description), one.memory(source, 0), one.memory(target, 0)
+    one.call("primitive_desc_destroy", description)
+    for each in (source, target):
+        one.call("memory_desc_destroy", each)
+    return made
 
 
 class PackedWeight:
@@ -138,7 +166,8 @@ class PackedWeight:
         plain = (one.transposed if transposed else one.matrix)(self.in_size, self.out_size)
         reorder = one.make("reorder_primitive_desc_create", plain, one.engine, layout, one.engine, None)
         source, primitive = one.memory(plain, weight.data_ptr()), one.make("primitive_create", reorder)
-        one.run(primitive, {SOURCE: source, TARGET: self._memory})
+        with one.lock:
+            one.run(primitive, {SOURCE: source, TARGET: self._memory})
         one.call("memory_destroy", source)
         one.call("primitive_destroy", primitive)
         one.call("primitive_desc_destroy", reorder)
@@ -150,10 +179,11 @@ class PackedWeight:
         assert one is not None and rows.shape[-1] == self.in_size
         *outer, _ = rows.shape
         rows, out = rows.contiguous(), empty([*outer, self.out_size])
-        with one.lock:  # the primitive's memories are every thread's
+        from_rows, to_out = addresses(rows, out)
+        with one.lock, _all_threads():  # the primitive's memories are every thread's
             primitive, source, target = _primitive(self.in_size, self.out_size, math.prod(outer))
-            one.call("memory_set_data_handle", source, c_void_p(rows.data_ptr()))
-            one.call("memory_set_data_handle", target, c_void_p(out.data_ptr()))
+            one.call("memory_set_data_handle", source, c_void_p(from_rows))
+            one.call("memory_set_data_handle", target, c_void_p(to_out))
             one.run(primitive, {SOURCE: source, WEIGHTS: self._memory, TARGET: target})
         return out
 

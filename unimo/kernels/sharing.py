@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import paddle
@@ -31,6 +31,9 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(num_threads() - 1, "unimo-rows")
 
 
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of its parent's threads
+
+
 def num_parts(num_rows: int, size: int) -> int:
     """The parts that ``num_rows`` rows of ``size`` numbers are worked on in."""
     return max(1, min(num_threads(), num_rows, num_rows * size // FEWEST_NUMBERS))
@@ -42,9 +45,13 @@ def over_rows(loop: Callable[..., None], num_rows: int, size: int, *arguments: A
     if parts == 1:
         loop(*arguments, 0, 0, num_rows)
         return
-    bounds = [part * num_rows // parts for part in range(parts + 1)]
-    others = [_threads().submit(loop, *arguments, part, bounds[part], bounds[part + 1]) for part in range(1, parts)]
-    loop(*arguments, 0, bounds[0], bounds[1])
+    bounds, others = [part * num_rows // parts for part in range(parts + 1)], []
+    try:
+        for part in range(1, parts):
+            others.append(_threads().submit(loop, *arguments, part, bounds[part], bounds[part + 1]))
+        loop(*arguments, 0, bounds[0], bounds[1])
+    finally:
+        wait(others)  # also where this one is interrupted: they write to memory that is freed afterwards
     for other in others:
         other.result()
 

@@ -39,7 +39,7 @@ class MaskedLanguageHead(nn.Layer):
     def forward(self, rows: Tensor, word_embeddings: Tensor) -> Tensor:
         """[N, D] gathered states and [V, D] -> [N, V] logits."""
         transformed = self.norm(gelu_of(self.transform, rows))
-        if self.copies and reads_copies():
+        if self.copies and reads_copies(transformed):
             return self.copies[0](transformed) + self.bias
         return paddle.matmul(transformed, word_embeddings, transpose_y=True) + self.bias
 

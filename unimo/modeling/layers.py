@@ -13,8 +13,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from unimo import kernels
 from unimo.config.architecture import UnimoConfig
-from unimo.kernels import compiled_for
 from unimo.modeling.dropout import Dropout, dropout
 from unimo.modeling.inputs import ModelInputs
 from unimo.modeling.linear import Linear
@@ -32,10 +32,9 @@ def linear(config: UnimoConfig, in_size: int, out_size: int) -> Linear:
 
 def gelu_of(projection: Linear, inputs: Tensor) -> Tensor:
     """gelu(projection(inputs)), exact."""
-    compiled = compiled_for(inputs)
-    if compiled is None:
-        return F.gelu(projection(inputs))
-    return compiled.gelu(projection.product(inputs), projection.bias)
+    if kernels.can_work_on(inputs):
+        return kernels.functions.gelu(projection.product(inputs), projection.bias)
+    return F.gelu(projection(inputs))
 
 
 def layer_norm(config: UnimoConfig) -> nn.LayerNorm:
@@ -142,8 +141,8 @@ def on_gpu(tensor: Tensor) -> bool:
 
 
 def bias_heads(hidden: Tensor, num_heads: int) -> int:
-    """For how many heads the attention bias is written out: 1 where the operation on ``hidden`` spreads it itself."""
-    return 1 if on_gpu(hidden) or compiled_for(hidden) is not None else num_heads
+    """For how many heads the attention bias is written out: 1 where it is spread over them without much loss."""
+    return 1 if on_gpu(hidden) or kernels.can_work_on(hidden) else num_heads
 
 
 def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:
@@ -179,9 +178,8 @@ class SelfAttention(nn.Layer):
 
     def project(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[B, L, D] -> queries (scaled), keys, values, each [B, H, L, D/H]."""
-        compiled = compiled_for(hidden)
-        if compiled is not None:
-            return compiled.split_heads(self.qkv.product(hidden), self.qkv.bias, self.num_heads)
+        if kernels.can_work_on(hidden):
+            return kernels.functions.split_heads(self.qkv.product(hidden), self.qkv.bias, self.num_heads)
         split = self.qkv(hidden).reshape([*hidden.shape[:-1], 3, self.num_heads, self.head_size])
         queries, keys, values = paddle.unbind(split.transpose([2, 0, 3, 1, 4]), axis=0)
         return queries * self.head_size**-0.5, keys, values
@@ -195,9 +193,10 @@ class SelfAttention(nn.Layer):
         if on_gpu(queries):
             dropout_prob = self.dropout_prob if self.training else 0.0
             return fused_attention(queries, keys, values, bias, dropout_prob)
-        logits, compiled = paddle.matmul(queries, keys, transpose_y=True), compiled_for(queries)
-        if compiled is not None:
-            weights = compiled.attention_weights(logits, bias, self.dropout_prob if self.training else 0.0)
+        logits = paddle.matmul(queries, keys, transpose_y=True)
+        if kernels.can_work_on(logits):
+            dropout_prob = self.dropout_prob if self.training else 0.0
+            weights = kernels.functions.attention_weights(logits, bias, dropout_prob)
         else:
             weights = dropout(F.softmax(logits + bias), self.dropout_prob, self.training)
         return paddle.matmul(weights, values)
@@ -214,9 +213,8 @@ class SelfAttention(nn.Layer):
         """
         queries, keys, values = self.project(hidden)  # [B, H, K, D/H]
         slot_keys, slot_values = cache.add(keys, values)
-        compiled = compiled_for(hidden)
-        if compiled is not None:
-            return compiled.attend_step(queries, cache.keys, cache.values, slot_keys, slot_values, bias)
+        if kernels.can_work_on(hidden) and not paddle.is_grad_enabled() and bias.shape[1] == 1:
+            return kernels.functions.attend_step(queries, cache.keys, cache.values, slot_keys, slot_values, bias)
         prefix_logits = paddle.matmul(queries, cache.keys, transpose_y=True)
         slot_logits = paddle.matmul(queries, slot_keys, transpose_y=True)
         weights = F.softmax(paddle.concat([prefix_logits, slot_logits], axis=-1) + bias)
@@ -256,9 +254,10 @@ class TransformerLayer(nn.Layer):
 
     def _add(self, hidden: Tensor, inputs: Tensor, projection: Linear, norm: nn.LayerNorm) -> Tensor:
         """The projection of what a sublayer found, added to what went into it."""
-        compiled = compiled_for(hidden)
-        if compiled is None:
+        if not kernels.can_work_on(hidden):
             return norm(hidden + self.dropout(projection(inputs)))
         dropout_prob = self.dropout.probability if self.training else 0.0
         product = projection.product(inputs)
-        return compiled.add_norm(product, projection.bias, hidden, norm.weight, norm.bias, norm._epsilon, dropout_prob)
+        return kernels.functions.add_norm(
+            product, projection.bias, hidden, norm.weight, norm.bias, norm._epsilon, dropout_prob
+        )

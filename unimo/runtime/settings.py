@@ -1,8 +1,8 @@
 """Process settings that make Paddle's CPU kernels several times faster, applied before Paddle starts.
 
 Each was measured on AMD Zen 4 with paddlepaddle 3.3.1 (one encoder training step, one thread: 28 -> 86 GFLOP/s
-together). None changes what is computed, beyond the rounding of sums taken in another order and, where denormal
-numbers are flushed, what lies below 1.2e-38.
+together). None changes what is computed, beyond the rounding of sums taken in another order, what lies below 1.2e-38
+where denormal numbers are flushed, and which elements a seed lets dropout drop, which compiled loops decide otherwise.
 
 ``UNIMO_RUNTIME_SETTINGS=0`` in the environment switches all of them off; a comma-separated list of names switches on
 those alone. A variable that the user has set already is left as it is.
@@ -46,6 +46,8 @@ class Setting:
     """What is done where no variable is enough; works at any time."""
     gain: str = "step_ms"
     """Of what ``unimo doctor`` measures, what tells its gain."""
+    package: str | None = None
+    """What must be installed for it."""
     programs_only: bool = False
     """Whether it changes what other code of the process computes, so that a mere import leaves it alone."""
 
@@ -88,11 +90,6 @@ def _keep_freed_memory() -> None:
     libc.mallopt(M_TOP_PAD, 64 * 1024 * 1024)
 
 
-def has_numba() -> bool:
-    """Whether the compiler of loops is installed."""
-    return importlib.util.find_spec("numba") is not None
-
-
 def _wants_all_cores() -> bool:
     return "OMP_NUM_THREADS" not in os.environ and not is_one_of_many()
 
@@ -129,8 +126,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "compiled_loops",
         "Paddle goes over memory once for every operation between matrix products (gelu of a sum 9 -> 3 ms)",
-        has_numba,
+        lambda: True,
         apply=lambda: None,  # unimo.kernels asks
+        package="numba",
     ),
     # MKL's own variable and not OMP_NUM_THREADS: the same gain, and Paddle does not warn of it on every import
     Setting(
@@ -181,7 +179,8 @@ def apply_settings(is_program: bool = False) -> tuple[str, ...]:
 
 def setting_states() -> dict[str, str]:
     """What came of every setting: "applied", "off" (by the user), "not needed here", "too late" (Paddle was imported
-    before), "left at <value>" (the user set its variable), "left to programs" (this is none of ours)."""  # fmt: skip
+    before), "left at <value>" (the user set its variable), "left to programs" (this is none of ours), "<package> is
+    missing"."""  # fmt: skip
     apply_settings()
     return dict(_states)
 
@@ -202,6 +201,8 @@ def _apply(setting: Setting) -> str:
         return "off"
     if not setting.wanted():
         return "not needed here"
+    if setting.package is not None and importlib.util.find_spec(setting.package) is None:
+        return f"{setting.package} is missing"
     if setting.programs_only and not _is_program:
         return LEFT_TO_PROGRAMS
     if setting.apply is not None:

@@ -11,9 +11,9 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
+from unimo import kernels
 from unimo.config.job import OptimizerConfig
 from unimo.errors import InputError
-from unimo.kernels import compiled_for
 
 
 def decays(name: str) -> bool:
@@ -46,12 +46,14 @@ def clip_gradients(parameters: Sequence[Tensor], max_norm: float) -> Tensor:
 
 
 class _CompiledAdamW(paddle.optimizer.AdamW):
-    """Paddle's, which updates a parameter in one pass over memory where the compiled loop can."""
+    """Paddle's, which updates a parameter in one pass over memory where the compiled loop can.
+
+    For :class:`AdamW` alone, which asks for no groups of parameters, rates of their own, maxima or lazy updates.
+    """
 
     def _append_optimize_op(self, block: Any, param_and_grad: Any) -> None:
         parameter, gradient = param_and_grad
-        compiled = compiled_for(parameter)
-        if compiled is None:
+        if not kernels.can_work_on(parameter):
             super()._append_optimize_op(block, param_and_grad)
             return
         names = (self._moment1_acc_str, self._moment2_acc_str, self._beta1_pow_acc_str, self._beta2_pow_acc_str)
@@ -60,7 +62,9 @@ class _CompiledAdamW(paddle.optimizer.AdamW):
         rate, root = self.get_lr(), math.sqrt(rest2)
         kept = 1.0 - rate * self._weight_decay if self._apply_decay_param_fun(parameter.name) else 1.0
         betas = (self._beta1, self._beta2)
-        compiled.adamw(parameter, gradient, (moment, square), betas, rate * root / rest1, kept, self._epsilon * root)
+        kernels.functions.adamw(
+            parameter, gradient, (moment, square), betas, rate * root / rest1, kept, self._epsilon * root
+        )
         for power, beta in zip(powers, betas, strict=True):
             power.scale_(beta)
 
