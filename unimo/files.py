@@ -7,6 +7,7 @@ import errno
 import gzip
 import json
 import os
+import re
 import shutil
 import tokenize
 import zlib
@@ -186,6 +187,13 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
             raise InputError.at(path, f"damaged gzip file ({error})", number) from error
     if number == 0:
         raise InputError.at(path, "the file is empty")
+
+
+def give_usual_mode(path: Path) -> None:
+    """Let others read a file as far as this process's umask does; safetensors writes for its owner alone."""
+    status = Path("/proc/self/status")
+    told = re.search(r"^Umask:\s*([0-7]+)", status.read_text(), re.MULTILINE) if status.is_file() else None
+    path.chmod(0o666 & ~int(told.group(1), 8) if told else 0o644)
 
 
 def told_of_full_disk(error: BaseException) -> InputError | None:

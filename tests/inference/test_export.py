@@ -17,10 +17,12 @@ import pytest
 
 from tests.conftest import SmallWorld
 from unimo.cli import main
+from unimo.cli.export import _search
 from unimo.data.batch import collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
 from unimo.generation import BeamSettings, beam_search
-from unimo.inference.export import missing_for_onnx
+from unimo.generation.decoding import DecodingSettings
+from unimo.inference.export import export_checkpoint, missing_for_onnx
 from unimo.inference.exported import ExportedDecoder, ExportedModel, ExportedState
 from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, decoding_state
 from unimo.tokenization import UnimoTokenizer
@@ -288,3 +290,26 @@ def test_onnx_gives_the_same(small_world: SmallWorld, tmp_path: Path, capsys: py
         session = onnxruntime.InferenceSession(str(model.folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])
         found = session.run(None, {port.name: batch[port.name] for port in session.get_inputs()})[0]
         assert np.abs(found - model.program(name).run(batch)[output]).max() < 1e-5
+
+
+def test_captions_are_searched_for_as_the_checkpoints_job_does_it(small_world: SmallWorld, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "checkpoint", small_world, HEADS)
+    wanted = BeamSettings(beam_size=2, min_length=3, max_length=4, length_penalty=0.9)
+    export_checkpoint(tmp_path / "checkpoint", tmp_path / "exported", ("image_prefix", "step"), search=wanted)
+    model = ExportedModel(tmp_path / "exported")
+    assert model.search == wanted
+    pictures = random_images(3, 7)
+    assert model.caption(pictures) == model.caption(pictures, wanted)
+
+
+@pytest.mark.parametrize(
+    ("decoding", "found"),
+    [
+        (DecodingSettings(3, 5, 40, 0.7, block_trigrams=True), BeamSettings(3, 5, 40, 0.7)),
+        (DecodingSettings(3, 5, 40, method="greedy"), BeamSettings(1, 5, 40)),
+        (DecodingSettings(method="sampling"), None),
+        (None, None),
+    ],
+)
+def test_the_search_of_a_job(decoding: DecodingSettings | None, found: BeamSettings | None) -> None:
+    assert _search(decoding) == found

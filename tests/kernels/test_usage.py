@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -118,19 +119,49 @@ def test_a_numba_that_cannot_be_imported_is_told_once(monkeypatch: pytest.Monkey
 
 def test_where_nothing_can_be_written_the_loops_are_compiled_anew_and_it_is_told(tmp_path: Path) -> None:
     """In a copy of the package that is a zip of sources, as far as numba can see: no folder keeps what is compiled."""
-    code = """
-import numba.core.caching as caching
-caching.CacheImpl._locator_classes = []
+    code = "import numba.core.caching as c\nc.CacheImpl._locator_classes = []\n" + GELU
+    command = [sys.executable, "-c", code]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert float(finished.stdout) == pytest.approx(4 * 2.99595, rel=1e-4)
+    assert finished.stderr.count("loops are compiled anew, in every process") == 1
+
+
+GELU = """
 import unimo, paddle
 from unimo import kernels
 assert kernels.can_work_on(paddle.zeros([1]))
 print(float(kernels.functions.gelu(paddle.zeros([1, 4]), paddle.full([4], 3.0)).sum()))
 """
-    command = [sys.executable, "-c", code]
-    finished = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damaged", ["*.nbi", "*.nbc"])
+def test_damaged_files_of_compiled_code_are_told_and_made_anew(damaged: str, tmp_path: Path) -> None:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    told = []
+    for attempt in range(3):
+        finished = subprocess.run(
+            [sys.executable, "-c", GELU], capture_output=True, text=True, env=environment, check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+        assert float(finished.stdout) == pytest.approx(4 * 2.99595, rel=1e-4)
+        told.append("what was kept of them cannot be read" in finished.stderr)
+        if attempt == 0:
+            (file,) = tmp_path.rglob(f"loops.gelu-{damaged}")
+            file.write_bytes(file.read_bytes()[: 0 if damaged == "*.nbi" else 100])
+    assert told == [False, True, False]
+
+
+def test_where_compiled_code_cannot_be_written_it_is_told_and_done_without(tmp_path: Path) -> None:
+    code = "import numba.core.caching as c\ndef full(*a): raise OSError(28, 'No space left on device')\n"
+    code += "c.IndexDataCacheFile.save = full\n" + GELU
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    finished = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
     assert finished.returncode == 0, finished.stderr
-    assert float(finished.stdout) == pytest.approx(4 * 2.99595, rel=1e-4)
-    assert "every process compiles its loops anew" in finished.stderr
+    assert "they cannot be kept ([Errno 28] No space left on device)" in finished.stderr
 
 
 def test_a_graph_that_nobody_goes_back_through_is_freed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,3 +205,13 @@ def test_fused_attention_is_that_of_its_parts() -> None:
     for output, gradient in found[1:]:
         np.testing.assert_allclose(output, found[0][0], atol=1e-6)
         np.testing.assert_allclose(gradient, found[0][1], atol=1e-5)
+
+
+def test_others_may_read_weights_as_far_as_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        UnimoModel(CONFIG, {}).save_pretrained(tmp_path / "model")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").iterdir()}
+    assert modes == {"config.json": 0o640, "model.safetensors": 0o640}

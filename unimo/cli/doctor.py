@@ -2,7 +2,7 @@
 
 The measurements run the same small workload in a fresh process with all settings, with all but one, and with none; a
 setting's gain is how much longer an encoder layer's training step takes without it, or what it is meant for. They need
-about 20 seconds.
+half a minute.
 """
 
 from __future__ import annotations

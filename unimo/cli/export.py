@@ -20,6 +20,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unimo.generation import BeamSettings
+    from unimo.generation.decoding import DecodingSettings
 
 SUMMARY = "write static programs of a checkpoint for paddle.inference, and ONNX"
 
@@ -52,11 +57,12 @@ def run(arguments: Arguments) -> int:
     output = arguments.output
     if output.exists() and not (output / MANIFEST_NAME).is_file():
         raise InputError.at(output, "is there already, and is no export")
-    limits = {}
+    limits, search = {}, None
     if (arguments.checkpoint / CONFIG_NAME).is_file():
-        job, _ = load_job((arguments.checkpoint / CONFIG_NAME,), [])
+        job, options = load_job((arguments.checkpoint / CONFIG_NAME,), [])
+        search = _search(getattr(options, "decoding", None))
         limits = {"max_text_length": job.data.max_text_length, "max_regions": job.data.max_regions}
-    report = export_checkpoint(arguments.checkpoint, output, arguments.programs, arguments.onnx, limits)
+    report = export_checkpoint(arguments.checkpoint, output, arguments.programs, arguments.onnx, limits, search)
     for name, difference in report.differences.items():
         onnx = ""
         if name in report.onnx:
@@ -67,3 +73,12 @@ def run(arguments: Arguments) -> int:
         print(note)
     print(f"{output}: {', '.join(report.differences)}")
     return 0
+
+
+def _search(decoding: DecodingSettings | None) -> BeamSettings | None:
+    """The job's beam search; None where it has none. Trigrams are not blocked: an export does not know its words."""
+    from unimo.generation import BeamSettings
+
+    if decoding is None or decoding.method == "sampling":
+        return None
+    return BeamSettings(decoding.num_hypotheses, decoding.min_length, decoding.max_length, decoding.length_penalty)

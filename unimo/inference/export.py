@@ -16,6 +16,7 @@ from unimo import __version__
 from unimo.data.generation_examples import FIRST_POSITION
 from unimo.errors import InputError
 from unimo.files import atomic_folder, write_json
+from unimo.generation import BeamSettings
 from unimo.inference.exported import FORMAT_VERSION, MANIFEST_NAME, ExportedProgram
 from unimo.inference.programs import Port, Program, build_programs
 from unimo.manifest import seal
@@ -51,6 +52,7 @@ def export_checkpoint(
     names: Sequence[str] = (),
     onnx: bool = True,
     limits: Mapping[str, int] | None = None,
+    search: BeamSettings | None = None,
 ) -> ExportReport:
     """Write the programs of a checkpoint, with tokenizer, detector and a manifest; the folder appears whole.
 
@@ -60,6 +62,7 @@ def export_checkpoint(
         names: which programs (see :func:`build_programs`); none are all that the checkpoint's heads allow.
         onnx: write ONNX besides, where paddle2onnx is installed; it is compared too where onnxruntime is.
         limits: `max_text_length` and `max_regions` of what the checkpoint was trained on.
+        search: how captions are searched for where nothing else is said.
 
     Raises:
         InputError: no checkpoint, or a program that its heads do not allow.
@@ -93,7 +96,7 @@ def export_checkpoint(
         _copy_companions(checkpoint, temporary)
         ports = {name: described(program) for name, program in programs.items()}
         about = {**_identity(model, checkpoint), **_lengths(model, limits or {})}
-        manifest = {**about, "programs": ports, "onnx": list(written)}
+        manifest = {**about, "search": asdict(search or BeamSettings()), "programs": ports, "onnx": list(written)}
         compared = {name: value for name, value in written.items() if value is not None}
         write_json(temporary / MANIFEST_NAME, manifest | {"differences": differences, "onnx_differences": compared})
         seal(temporary)

@@ -91,6 +91,8 @@ class ExportedModel:
         self.tokenizer = UnimoTokenizer.from_pretrained(self.folder)
         self.max_text_length = int(self.manifest["max_text_length"])
         self.max_regions = int(self.manifest["max_regions"])
+        self.search = BeamSettings(**self.manifest.get("search", {}))  # exports of earlier versions have none
+        """How captions are searched for: as the checkpoint's job does it."""
         self.num_cut_tokens = 0
         """Tokens of texts that were longer than ``max_text_length`` and so were not read, since this was loaded."""
         self._programs: dict[str, ExportedProgram] = {}
@@ -138,8 +140,8 @@ class ExportedModel:
         return self._outputs("match", pairs, "scores")
 
     def caption(self, images: Sequence[RegionInput], settings: BeamSettings | None = None) -> list[str]:
-        """The best caption of every image, by beam search."""
-        network, search = ExportedDecoder(self, "image_prefix"), settings or BeamSettings()
+        """The best caption of every image, by beam search; None searches as the checkpoint's job does."""
+        network, search = ExportedDecoder(self, "image_prefix"), settings or self.search
         start, end = self.tokenizer.cls_id, self.tokenizer.sep_id
 
         def captions(batch: Batch) -> list[str]:

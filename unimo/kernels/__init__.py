@@ -31,13 +31,15 @@ def can_work_on(tensor: Tensor) -> bool:
 
 @functools.cache
 def _are_there() -> bool:
-    """Whether the setting is on and the compiler works, which is told where it does not."""
+    """Whether the setting is on, the compiler works (it is told where not), and NUMBA_DISABLE_JIT is not set."""
     if setting_states()[SETTING] != "applied":
         return False
     try:
-        import numba  # noqa: F401
+        import numba
     except (ImportError, OSError) as error:
         warnings.warn(f"{SETTING}: numba cannot be used ({error}); all goes by Paddle's operations", stacklevel=3)
+        return False
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return False
     import unimo.kernels.functions  # noqa: F401
 

@@ -9,32 +9,16 @@ notices changes of a loop's own file alone.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
-from numba import carray, njit, types
-from numba.core.errors import NumbaError
+from numba import carray, types
 from numba.extending import intrinsic
+
+from unimo.kernels.compiling import compiled, inlined
 
 F32, U32, I32 = np.float32, np.uint32, np.int32
 BYTES = 4
-
-# sums may be taken in any order, which lets them use vectors; not a number and infinite stay what they are
-FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
-
-
-def _compiled(function: Any) -> Any:
-    """The function as machine code, made at its first call, without the interpreter's lock, and kept on disk."""
-    options: dict[str, Any] = {"fastmath": FAST_MATH, "error_model": "numpy", "nogil": True}
-    try:
-        return njit(cache=True, **options)(function)
-    except (RuntimeError, NumbaError) as error:  # no folder to keep it in can be written to
-        warnings.warn(f"unimo.kernels: every process compiles its loops anew ({error})", stacklevel=2)
-        return njit(**options)(function)
-
-
-_inlined = njit(inline="always", fastmath=FAST_MATH, error_model="numpy")
 
 
 def _make_pointer(typing: Any, address: Any) -> Any:
@@ -49,13 +33,13 @@ def _make_pointer(typing: Any, address: Any) -> Any:
 _pointer: Any = intrinsic(_make_pointer)
 
 
-@_inlined
+@inlined
 def _row(address: int, number: int, size: int) -> Any:
     """One row of an array of rows of ``size`` numbers."""
     return carray(_pointer(address + number * size * BYTES), (size,))
 
 
-@_inlined
+@inlined
 def _exp(x: Any) -> Any:
     """e^x to 2 units in the last place: 2^n times a Taylor polynomial.
 
@@ -76,7 +60,7 @@ def _exp(x: Any) -> Any:
     return series * I32((I32(n) + I32(127)) << I32(23)).view(F32)
 
 
-@_inlined
+@inlined
 def _normal(x: Any) -> Any:
     """The normal distribution's share below x, and its density at x: to 1e-7 (Abramowitz and Stegun 7.1.26)."""
     gauss = _exp(F32(-0.5) * x * x)
@@ -90,7 +74,7 @@ def _normal(x: Any) -> Any:
     return (tail if x < F32(0.0) else F32(1.0) - tail), gauss * F32(1 / math.sqrt(2.0 * math.pi))
 
 
-@_inlined
+@inlined
 def _mixed(x: Any) -> Any:
     """Every bit of 32 depends on every other: multiplications and shifts (the finaliser of MurmurHash 3)."""
     x = U32((x ^ (x >> U32(16))) * U32(0x85EBCA6B))
@@ -98,14 +82,14 @@ def _mixed(x: Any) -> Any:
     return U32(x ^ (x >> U32(16)))
 
 
-@_inlined
+@inlined
 def _factor(number: Any, seed: Any, other_seed: Any, threshold: Any, scale: Any) -> Any:
     """What dropout multiplies element ``number`` by: ``scale``, or 0 where 32 random bits lie below ``threshold``."""
     bits = _mixed(_mixed(U32(number + seed)) ^ other_seed)  # numba's sums of 32 bits have 64
     return scale if bits >= threshold else F32(0.0)
 
 
-@_compiled
+@compiled
 def dropped(arrays: Any, size: int, drop: Any, part: int, first: int, last: int) -> None:
     """Values times their factors of dropout, gradients too; ``drop`` from :class:`unimo.kernels.functions.Drop`."""
     values, out = arrays
@@ -117,7 +101,7 @@ def dropped(arrays: Any, size: int, drop: Any, part: int, first: int, last: int)
             target[i] = value[i] * _factor(start + U32(i), seed, other, threshold, scale)
 
 
-@_compiled
+@compiled
 def gelu(arrays: Any, size: int, part: int, first: int, last: int) -> None:
     """gelu(product + bias), exact."""
     product, bias, out = arrays
@@ -129,7 +113,7 @@ def gelu(arrays: Any, size: int, part: int, first: int, last: int) -> None:
             target[i] = x * _normal(x)[0]
 
 
-@_compiled
+@compiled
 def gelu_gradient(arrays: Any, size: int, part: int, first: int, last: int) -> None:
     """Gradient of :func:`gelu` by the product; that by the bias is added to row ``part`` of ``bias_sums``."""
     product, bias, gradient, out, bias_sums = arrays
@@ -144,13 +128,13 @@ def gelu_gradient(arrays: Any, size: int, part: int, first: int, last: int) -> N
             sums[i] += inner
 
 
-@_inlined
+@inlined
 def _ordered(bits: Any) -> Any:
     """The bits of a float as a number of the same order, and back: maxima of integers take vectors, of floats not."""
     return bits ^ ((bits >> I32(31)) & I32(0x7FFFFFFF))
 
 
-@_inlined
+@inlined
 def _largest(values: Any, size: int) -> Any:
     """The largest of a row; not a number where one is that, of positive sign."""
     top = I32(-0x80000000)
@@ -159,7 +143,7 @@ def _largest(values: Any, size: int) -> Any:
     return I32(_ordered(top)).view(F32)
 
 
-@_compiled
+@compiled
 def softmax(arrays: Any, size: int, queries: int, spread: int, part: int, first: int, last: int) -> None:
     """Softmax of each row of logits + bias.
 
@@ -183,7 +167,7 @@ def softmax(arrays: Any, size: int, queries: int, spread: int, part: int, first:
             target[i] *= share
 
 
-@_compiled
+@compiled
 def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first: int, last: int) -> None:
     """The largest of each row's softmax and their places, largest first, on ties the first place first.
 
@@ -220,7 +204,7 @@ def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first
             maxima[best] = _largest(weights[start:end], end - start)
 
 
-@_compiled
+@compiled
 def softmax_gradient(arrays: Any, size: int, drop: Any, part: int, first: int, last: int) -> None:
     """Gradient of :func:`softmax` by the logits; ``gradient`` is that by the weights after dropout."""
     weights, gradient, out = arrays
@@ -236,7 +220,7 @@ def softmax_gradient(arrays: Any, size: int, drop: Any, part: int, first: int, l
             target[i] = weight[i] * (target[i] - total)
 
 
-@_inlined
+@inlined
 def _moments(values: Any, size: int, epsilon: Any) -> Any:
     """Mean of a row, and one over its standard deviation."""
     total = F32(0.0)
@@ -249,7 +233,7 @@ def _moments(values: Any, size: int, epsilon: Any) -> Any:
     return mean, F32(1.0) / np.sqrt(squares / F32(size) + F32(epsilon))
 
 
-@_compiled
+@compiled
 def add_norm(arrays: Any, size: int, epsilon: float, drop: Any, part: int, first: int, last: int) -> None:
     """added = residual + dropout(update + bias), and its layer normalisation."""
     update, bias, residual, gain, shift, added, out = arrays
@@ -274,7 +258,7 @@ def add_norm(arrays: Any, size: int, epsilon: float, drop: Any, part: int, first
             target[i] = (total[i] - mean) * inverse * gains[i] + shifts[i]
 
 
-@_compiled
+@compiled
 def add_norm_gradient(arrays: Any, size: int, epsilon: float, drop: Any, part: int, first: int, last: int) -> None:
     """Gradients of :func:`add_norm` by residual and update.
 
@@ -312,7 +296,7 @@ def add_norm_gradient(arrays: Any, size: int, epsilon: float, drop: Any, part: i
             bias_sum[i] += passed
 
 
-@_compiled
+@compiled
 def split_heads(arrays: Any, sizes: Any, part: int, first: int, last: int) -> None:
     """Rows of [B, L, 3 H W] + bias into three arrays [B, H, L, W], the queries divided by the root of W."""
     product, bias, queries, keys, values = arrays
@@ -333,7 +317,7 @@ def split_heads(arrays: Any, sizes: Any, part: int, first: int, last: int) -> No
                 value[i] = row[2 * size + start + i] + shift[2 * size + start + i]
 
 
-@_compiled
+@compiled
 def split_heads_gradient(arrays: Any, sizes: Any, part: int, first: int, last: int) -> None:
     """Gradient of :func:`split_heads` by the product; that by the bias is added to row ``part`` of ``sums``."""
     queries, keys, values, out, sums = arrays
@@ -356,14 +340,14 @@ def split_heads_gradient(arrays: Any, sizes: Any, part: int, first: int, last: i
             total[i] += row[i]
 
 
-@_inlined
+@inlined
 def _place(prefix: int, slots: int, number: int, place: int, length: int, num_slots: int, width: int) -> Any:
     """A key or value: of the prefix's ``length`` places, or of the slots that follow."""
     before, after = prefix + (number * length + place) * width * BYTES, slots - length * width * BYTES
     return _row(before if place < length else after + (number * num_slots + place) * width * BYTES, 0, width)
 
 
-@_inlined
+@inlined
 def _seen(bias: Any, size: int, places: Any) -> Any:
     """Write down where the bias lets look, up to a multiple of four with the last of them again; how many there are."""
     count = 0
@@ -376,7 +360,7 @@ def _seen(bias: Any, size: int, places: Any) -> Any:
     return count
 
 
-@_compiled
+@compiled
 def attend_step(arrays: Any, sizes: Any, part: int, first: int, last: int) -> None:
     """A decoding step's attention, [B, K, H W]: of K hypotheses to P positions of the prefix and S slots.
 
@@ -426,7 +410,7 @@ def attend_step(arrays: Any, sizes: Any, part: int, first: int, last: int) -> No
                     target[i] += part0 * value0[i] + part1 * value1[i] + part2 * value2[i] + part3 * value3[i]
 
 
-@_compiled
+@compiled
 def adamw(
     arrays: Any, size: int, betas: Any, rate: float, kept: float, epsilon: float, part: int, first: int, last: int
 ) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from unimo.config.architecture import UnimoConfig
 from unimo.errors import InputError
-from unimo.files import read_json, write_json
+from unimo.files import give_usual_mode, read_json, write_json
 from unimo.manifest import check_listed
 from unimo.modeling.heads import HEADS
 
@@ -59,6 +59,7 @@ def write_arrays(
     from safetensors.numpy import save_file
 
     save_file(dict(arrays), folder / WEIGHTS_NAME)
+    give_usual_mode(folder / WEIGHTS_NAME)
     values = dataclasses.asdict(config)
     write_json(folder / CONFIG_NAME, {"format_version": FORMAT_VERSION, "heads": dict(head_sizes), **values})
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from unimo.errors import InputError
-from unimo.files import read_json, write_json
+from unimo.files import give_usual_mode, read_json, write_json
 from unimo.manifest import check_whole, seal, sync_folder
 from unimo.modeling import UnimoConfig, UnimoModel
 from unimo.modeling.pretrained import load_arrays, read_arrays, read_config, write_arrays
@@ -302,6 +302,7 @@ def _save_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file(dict(arrays), path)
+    give_usual_mode(path)
 
 
 def _temporary(path: Path) -> Path:
