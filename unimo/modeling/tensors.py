@@ -23,10 +23,3 @@ def as_tensor(array: np.ndarray | None) -> Tensor:
 def in_full_precision(tensor: Tensor) -> Tensor:
     """float16 and bfloat16 as float32, in which losses are summed; others as they are."""
     return tensor.astype("float32") if tensor.dtype in (paddle.float16, paddle.bfloat16) else tensor
-
-
-def wrap_array(array: np.ndarray) -> Tensor:
-    """A tensor on CPU in the array's own memory, which it keeps alive; the array must not be written to any more."""
-    tensor = paddle.empty([0], dtype=str(array.dtype))
-    tensor.get_tensor().set(array, paddle.CPUPlace(), True)
-    return tensor
