@@ -22,8 +22,9 @@ from unimo.data.batch import collate
 from unimo.data.examples import Example, RegionInput, Vocabulary, text_example, with_regions
 from unimo.generation import BeamSettings, beam_search
 from unimo.generation.decoding import DecodingSettings
-from unimo.inference.export import export_checkpoint, missing_for_onnx
+from unimo.inference.export import export_checkpoint, missing_for_onnx, network_outputs, random_arrays
 from unimo.inference.exported import ExportedDecoder, ExportedModel, ExportedState
+from unimo.inference.programs import build_programs
 from unimo.modeling import ModelInputs, UnimoConfig, UnimoModel, decoding_state
 from unimo.tokenization import UnimoTokenizer
 from unimo.training.task import model_inputs
@@ -313,3 +314,14 @@ def test_captions_are_searched_for_as_the_checkpoints_job_does_it(small_world: S
 )
 def test_the_search_of_a_job(decoding: DecodingSettings | None, found: BeamSettings | None) -> None:
     assert _search(decoding) == found
+
+
+def test_what_was_saved_computes_as_the_network_afterwards(small_world: SmallWorld, tmp_path: Path) -> None:
+    """Else a program would be compared with itself."""
+    model = save_checkpoint(tmp_path / "checkpoint", small_world, HEADS)
+    program = build_programs(model)["pair"]
+    program.save(tmp_path / "pair")
+    arrays, dynamic = random_arrays(program.inputs, 20), []
+    program.layer.model.layers[0].register_forward_post_hook(lambda *_: dynamic.append(paddle.in_dynamic_mode()))
+    network_outputs(program, arrays)
+    assert dynamic == [True]

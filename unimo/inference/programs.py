@@ -46,8 +46,11 @@ class Program:
         specs = [port.spec() for port in self.inputs]
         listed = [*specs[: self.num_single], specs[self.num_single :]]
         traced = paddle.jit.to_static(self.layer, input_spec=listed, full_graph=True)
-        with paddle.no_grad():
-            paddle.jit.save(traced, str(path))
+        try:
+            with paddle.no_grad():
+                paddle.jit.save(traced, str(path))
+        finally:
+            vars(self.layer).pop("forward", None)  # where Paddle put the traced one: the layer is the network again
 
 
 def build_programs(model: UnimoModel) -> Mapping[str, Program]:
