@@ -118,7 +118,7 @@ def test_a_numba_that_cannot_be_imported_is_told_once(monkeypatch: pytest.Monkey
 
 
 def test_where_nothing_can_be_written_the_loops_are_compiled_anew_and_it_is_told(tmp_path: Path) -> None:
-    """In a copy of the package that is a zip of sources, as far as numba can see: no folder keeps what is compiled."""
+    """numba is left no place that it would keep compiled code in."""
     code = "import numba.core.caching as c\nc.CacheImpl._locator_classes = []\n" + GELU
     command = [sys.executable, "-c", code]
     finished = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -160,19 +160,6 @@ class _AttentionWeights(PyLayer):
         return out, None
 
 
-def most_likely(logits: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ``count`` largest of softmax(logits) [N, V] and their places, [N, count] each, without gradient.
-
-    The largest first, on ties the first place first. Of a row that holds what is not a number, the first places.
-    """
-    logits = logits.contiguous()
-    num_rows, size = logits.shape
-    assert count <= size
-    tops, places = np.empty((num_rows, count), np.float32), np.empty((num_rows, count), np.int64)
-    over_rows(loops.most_likely, num_rows, size, *addresses(logits), size, tops, places)
-    return tops, places
-
-
 def attention_weights(logits: Tensor, bias: Tensor, dropout_prob: float) -> Tensor:
     """dropout(softmax(logits + bias)): [B, H, Q, K] and a bias [B, 1 or H, Q, K], which has no gradient."""
     logits, bias = logits.contiguous(), bias.contiguous()
@@ -294,6 +281,19 @@ def attend_step(
     arrays = addresses(queries, keys, values, slot_keys, slot_values, bias, out)
     over_rows(loops.attend_step, batch * heads, count * width * (sizes[2] + sizes[3]), arrays, sizes)
     return out
+
+
+def most_likely(logits: Tensor, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ``count`` largest of softmax(logits) [N, V] and their places, [N, count] each, without gradient.
+
+    The largest first, on ties the first place first. Of a row that holds what is not a number, the first places.
+    """
+    logits = logits.contiguous()
+    num_rows, size = logits.shape
+    assert count <= size
+    tops, places = np.empty((num_rows, count), np.float32), np.empty((num_rows, count), np.int64)
+    over_rows(loops.most_likely, num_rows, size, *addresses(logits), size, tops, places)
+    return tops, places
 
 
 def adamw(

@@ -3,7 +3,7 @@
 Every loop reads and writes rows ``first`` to ``last`` (without it) of float32 ``arrays``, which are given by their
 addresses; ``part`` numbers the threads that share the rows out, so that each adds up sums of its own. Sizes must be
 right, for nothing is checked here. All loops stand in this one file because numba, which keeps compiled code on disk,
-notices changes of a loop's own file alone.
+notices changes of a loop's own file alone; after one of `compiling.py` delete what it kept.
 """
 
 from __future__ import annotations
@@ -168,43 +168,6 @@ def softmax(arrays: Any, size: int, queries: int, spread: int, part: int, first:
 
 
 @compiled
-def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first: int, last: int) -> None:
-    """The largest of each row's softmax and their places, largest first, on ties the first place first.
-
-    Row by row of ``tops`` and ``places``, two arrays. Of blocks of 64 the largest are known, so that only one block is
-    looked through for each that is taken.
-    """
-    weights, num_blocks = np.empty(size, F32), (size + 63) // 64
-    maxima = np.empty(num_blocks, F32)
-    for r in range(first, last):
-        value = _row(logits, r, size)
-        top, total = _largest(value, size), F32(0.0)
-        for i in range(size):
-            x = _exp(value[i] - top)
-            weights[i] = x
-            total += x
-        if not np.isfinite(total):  # nothing can be told apart
-            for rank in range(tops.shape[1]):
-                tops[r, rank], places[r, rank] = F32(np.nan), rank
-            continue
-        for block in range(num_blocks):
-            maxima[block] = _largest(weights[block * 64 : (block + 1) * 64], min(64, size - block * 64))
-        for rank in range(tops.shape[1]):
-            best = 0
-            for block in range(num_blocks):
-                if maxima[block] > maxima[best]:
-                    best = block
-            start, end = best * 64, min(size, (best + 1) * 64)
-            place = start
-            for i in range(start, end):
-                if weights[i] > weights[place]:
-                    place = i
-            tops[r, rank], places[r, rank] = weights[place] / total, place
-            weights[place] = F32(-1.0)
-            maxima[best] = _largest(weights[start:end], end - start)
-
-
-@compiled
 def softmax_gradient(arrays: Any, size: int, drop: Any, part: int, first: int, last: int) -> None:
     """Gradient of :func:`softmax` by the logits; ``gradient`` is that by the weights after dropout."""
     weights, gradient, out = arrays
@@ -240,12 +203,8 @@ def add_norm(arrays: Any, size: int, epsilon: float, drop: Any, part: int, first
     seed, other, threshold, scale = drop
     offset, gains, shifts = _row(bias, 0, size), _row(gain, 0, size), _row(shift, 0, size)
     for r in range(first, last):
-        value, old, total, target = (
-            _row(update, r, size),
-            _row(residual, r, size),
-            _row(added, r, size),
-            _row(out, r, size),
-        )
+        value, old = _row(update, r, size), _row(residual, r, size)
+        total, target = _row(added, r, size), _row(out, r, size)
         start = U32(r * size)
         if threshold == U32(0):
             for i in range(size):
@@ -267,11 +226,8 @@ def add_norm_gradient(arrays: Any, size: int, epsilon: float, drop: Any, part: i
     added, gain, gradient, residual_out, update_out, sums = arrays
     seed, other, threshold, scale = drop
     gains = _row(gain, 0, size)
-    bias_sum, gain_sum, shift_sum = (
-        _row(sums, 3 * part, size),
-        _row(sums, 3 * part + 1, size),
-        _row(sums, 3 * part + 2, size),
-    )
+    bias_sum, gain_sum = _row(sums, 3 * part, size), _row(sums, 3 * part + 1, size)
+    shift_sum = _row(sums, 3 * part + 2, size)
     for r in range(first, last):
         total, outer = _row(added, r, size), _row(gradient, r, size)
         to_residual, to_update = _row(residual_out, r, size), _row(update_out, r, size)
@@ -408,6 +364,43 @@ def attend_step(arrays: Any, sizes: Any, part: int, first: int, last: int) -> No
                 part2, part3 = weights[j + 2] / total, weights[j + 3] / total
                 for i in range(width):
                     target[i] += part0 * value0[i] + part1 * value1[i] + part2 * value2[i] + part3 * value3[i]
+
+
+@compiled
+def most_likely(logits: int, size: int, tops: Any, places: Any, part: int, first: int, last: int) -> None:
+    """The largest of each row's softmax and their places, largest first, on ties the first place first.
+
+    Row by row of ``tops`` and ``places``, two arrays. Of blocks of 64 the largest are known, so that only one block is
+    looked through for each that is taken.
+    """
+    weights, num_blocks = np.empty(size, F32), (size + 63) // 64
+    maxima = np.empty(num_blocks, F32)
+    for r in range(first, last):
+        value = _row(logits, r, size)
+        top, total = _largest(value, size), F32(0.0)
+        for i in range(size):
+            x = _exp(value[i] - top)
+            weights[i] = x
+            total += x
+        if not np.isfinite(total):  # nothing can be told apart
+            for rank in range(tops.shape[1]):
+                tops[r, rank], places[r, rank] = F32(np.nan), rank
+            continue
+        for block in range(num_blocks):
+            maxima[block] = _largest(weights[block * 64 : (block + 1) * 64], min(64, size - block * 64))
+        for rank in range(tops.shape[1]):
+            best = 0
+            for block in range(num_blocks):
+                if maxima[block] > maxima[best]:
+                    best = block
+            start, end = best * 64, min(size, (best + 1) * 64)
+            place = start
+            for i in range(start, end):
+                if weights[i] > weights[place]:
+                    place = i
+            tops[r, rank], places[r, rank] = weights[place] / total, place
+            weights[place] = F32(-1.0)
+            maxima[best] = _largest(weights[start:end], end - start)
 
 
 @compiled
